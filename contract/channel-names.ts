@@ -1,0 +1,44 @@
+/**
+ * The names that cross between the view and the core, apart from their schemas:
+ * the preload is loaded by every window and must not carry the schema library.
+ */
+export const requestNames = [
+  "about:read",
+  "catalogue:read",
+  "preferences:read",
+  "preferences:write",
+  "fleet:read",
+  "cluster:read",
+  "cluster:refresh",
+  "cluster:forget",
+  "evidence:read",
+  "hosts:list",
+  "discovery:start",
+  "discovery:keep",
+  "question:list",
+  "question:answer",
+  "recovery:plan",
+  "recovery:approve",
+  "recovery:undo",
+  "recovery:resolve",
+  "recovery:acknowledge",
+  "recovery:runs",
+  "report:export",
+] as const;
+export type RequestName = (typeof requestNames)[number];
+
+export const eventNames = [
+  "assessment:changed",
+  "fleet:changed",
+  "run:changed",
+  "question:raised",
+  "question:settled",
+  "discovery:progress",
+  "preferences:changed",
+  "core:state",
+] as const;
+export type EventName = (typeof eventNames)[number];
+
+/** The two Electron channels everything travels on. */
+export const requestChannel = "evenkeel:request";
+export const eventChannel = "evenkeel:event";

@@ -1,0 +1,117 @@
+import { z } from "zod";
+import type { EventName, RequestName } from "./channel-names";
+import { assessmentSchema, clusterSummarySchema } from "./assessment";
+import { evidenceDetailSchema } from "./figure";
+import {
+  answerSchema,
+  discoveredClusterSchema,
+  discoveryProgressSchema,
+  discoverySchema,
+  engineDescriptionSchema,
+  knownHostSchema,
+  loginSchema,
+  questionSchema,
+} from "./inventory";
+import { preferencesSchema } from "./preferences";
+import { planAnswerSchema, runRecordSchema } from "./recovery";
+import { reportFormatSchema } from "./report";
+import { catalogueSchema, languageSchema, sentenceSchema } from "./sentence";
+
+const clusterId = z.object({ clusterId: z.string().max(64) }).strict();
+const runId = z.object({ runId: z.string().max(64) }).strict();
+const nothing = z.void();
+
+function request<T extends z.ZodType, G extends z.ZodType>(
+  takes: T,
+  gives: G,
+): { readonly takes: T; readonly gives: G } {
+  return { takes, gives };
+}
+
+/** Every question the view may put to the core, with what it takes and what it gives. This is the whole surface. */
+export const requests = {
+  "about:read": request(
+    nothing,
+    z.object({ version: z.string(), electron: z.string(), engines: z.array(engineDescriptionSchema) }),
+  ),
+  "catalogue:read": request(z.object({ language: languageSchema }).strict(), catalogueSchema),
+  "preferences:read": request(nothing, preferencesSchema),
+  "preferences:write": request(preferencesSchema.strict(), preferencesSchema),
+
+  "fleet:read": request(nothing, z.array(clusterSummarySchema)),
+  "cluster:read": request(clusterId, assessmentSchema.nullable()),
+  "cluster:refresh": request(clusterId, nothing),
+  "cluster:forget": request(clusterId, nothing),
+  "evidence:read": request(
+    z.object({ clusterId: z.string().max(64), evidenceId: z.string().max(400) }).strict(),
+    evidenceDetailSchema.nullable(),
+  ),
+
+  "hosts:list": request(nothing, z.array(knownHostSchema)),
+  "discovery:start": request(
+    z.object({ discoveryId: z.string().max(64), login: loginSchema.strict() }).strict(),
+    discoverySchema,
+  ),
+  "discovery:keep": request(
+    z.object({ name: z.string().min(1).max(80), cluster: discoveredClusterSchema }).strict(),
+    clusterId,
+  ),
+  "question:list": request(nothing, z.array(questionSchema)),
+  "question:answer": request(z.object({ questionId: z.string().max(64), answer: answerSchema }).strict(), nothing),
+
+  "recovery:plan": request(
+    z.object({ clusterId: z.string().max(64), action: z.string().max(120), target: z.string().max(255) }).strict(),
+    planAnswerSchema,
+  ),
+  /** The plan is named by id and fingerprint only: the core runs what it planned, never what a view sends. */
+  "recovery:approve": request(
+    z
+      .object({
+        planId: z.string().max(64),
+        fingerprint: z.string().max(128),
+        typed: z.string().max(400),
+        reason: z.string().max(2000),
+      })
+      .strict(),
+    runRecordSchema,
+  ),
+  "recovery:undo": request(runId, runRecordSchema),
+  "recovery:resolve": request(runId, runRecordSchema),
+  "recovery:acknowledge": request(
+    z.object({ runId: z.string().max(64), note: z.string().min(1).max(2000) }).strict(),
+    runRecordSchema,
+  ),
+  "recovery:runs": request(clusterId, z.array(runRecordSchema)),
+
+  "report:export": request(
+    z.object({ clusterId: z.string().max(64), format: reportFormatSchema, language: languageSchema }).strict(),
+    /** Null when the person closed the save dialog. */
+    z.object({ path: z.string() }).nullable(),
+  ),
+} as const satisfies Record<RequestName, { takes: z.ZodType; gives: z.ZodType }>;
+
+/** Every thing the core tells the view unasked. */
+export const events = {
+  "assessment:changed": assessmentSchema,
+  "fleet:changed": z.array(clusterSummarySchema),
+  "run:changed": runRecordSchema,
+  "question:raised": questionSchema,
+  "question:settled": z.object({ questionId: z.string() }),
+  "discovery:progress": discoveryProgressSchema,
+  "preferences:changed": preferencesSchema,
+  "core:state": z.object({ state: z.enum(["running", "stopped"]) }),
+} as const satisfies Record<EventName, z.ZodType>;
+
+export type { EventName, RequestName };
+export type Takes<N extends RequestName> = z.input<(typeof requests)[N]["takes"]>;
+export type Gives<N extends RequestName> = z.output<(typeof requests)[N]["gives"]>;
+export type EventPayload<N extends EventName> = z.output<(typeof events)[N]>;
+
+/** Electron carries only an error's message, so an answer says itself whether it is one. `sentence` is for people. */
+export const failureSchema = z.object({
+  ok: z.literal(false),
+  kind: z.enum(["argument-refused", "not-found", "refused", "unavailable", "internal"]),
+  sentence: sentenceSchema,
+});
+export type Failure = z.infer<typeof failureSchema>;
+export type Reply<N extends RequestName> = { readonly ok: true; readonly value: Gives<N> } | Failure;

@@ -1,0 +1,127 @@
+import { z } from "zod";
+import { findingCodeSchema } from "./health";
+import { sentenceSchema } from "./sentence";
+
+/** How to log in to a host, as a person gives it; what is left out comes from ssh_config and its defaults. */
+export const loginSchema = z.object({
+  /** An ssh_config alias, a host name or an address. */
+  host: z.string().min(1).max(255),
+  user: z.string().min(1).max(64).optional(),
+  port: z.number().int().min(1).max(65535).optional(),
+  identityFile: z.string().min(1).max(4096).optional(),
+});
+export type Login = z.infer<typeof loginSchema>;
+
+export const settingValueSchema = z.union([z.string(), z.number(), z.boolean()]);
+export type SettingValue = z.infer<typeof settingValueSchema>;
+
+/** One process of an engine on one node. */
+export const memberSchema = z.object({
+  member: z.string(),
+  node: z.string(),
+  settings: z.record(z.string(), settingValueSchema),
+});
+export type Member = z.infer<typeof memberSchema>;
+
+export const nodeSchema = z.object({ node: z.string(), login: loginSchema });
+export type Node = z.infer<typeof nodeSchema>;
+
+export const clusterSchema = z.object({
+  clusterId: z.string(),
+  name: z.string().min(1).max(80),
+  engine: z.string(),
+  nodes: z.array(nodeSchema).min(1),
+  members: z.array(memberSchema).min(1),
+  addedAt: z.number(),
+});
+export type Cluster = z.infer<typeof clusterSchema>;
+
+/** A host offered for picking, from the user's ssh_config. */
+export const knownHostSchema = z.object({
+  alias: z.string(),
+  hostName: z.string(),
+  user: z.string().nullable(),
+  port: z.number(),
+});
+export type KnownHost = z.infer<typeof knownHostSchema>;
+
+export const discoveryProgressSchema = z.object({ discoveryId: z.string(), line: sentenceSchema });
+export type DiscoveryProgress = z.infer<typeof discoveryProgressSchema>;
+
+/** A cluster seen from a seed host, not yet kept. `problems` name the hosts it mentions that could not be read. */
+export const discoveredClusterSchema = z.object({
+  engine: z.string(),
+  suggestedName: z.string(),
+  nodes: z.array(nodeSchema),
+  members: z.array(memberSchema),
+  problems: z.array(sentenceSchema),
+});
+export type DiscoveredCluster = z.infer<typeof discoveredClusterSchema>;
+
+export const discoverySchema = z.object({
+  discoveryId: z.string(),
+  clusters: z.array(discoveredClusterSchema),
+  problems: z.array(sentenceSchema),
+});
+export type Discovery = z.infer<typeof discoverySchema>;
+
+/** Something only the person at the desktop can answer, raised while a connection is being made. */
+export const questionSchema = z.discriminatedUnion("kind", [
+  z.object({
+    kind: z.literal("host-key-unknown"),
+    questionId: z.string(),
+    node: z.string(),
+    address: z.string(),
+    keyType: z.string(),
+    fingerprint: z.string(),
+  }),
+  z.object({
+    kind: z.literal("passphrase"),
+    questionId: z.string(),
+    node: z.string(),
+    identityFile: z.string(),
+    attempt: z.number(),
+  }),
+  z.object({
+    kind: z.literal("password"),
+    questionId: z.string(),
+    node: z.string(),
+    user: z.string(),
+    attempt: z.number(),
+  }),
+  z.object({
+    kind: z.literal("prompts"),
+    questionId: z.string(),
+    node: z.string(),
+    title: z.string(),
+    instruction: z.string(),
+    prompts: z.array(z.object({ text: z.string(), echo: z.boolean() })),
+  }),
+  z.object({
+    kind: z.literal("engine-password"),
+    questionId: z.string(),
+    node: z.string(),
+    engine: z.string(),
+    user: z.string(),
+    attempt: z.number(),
+  }),
+]);
+export type Question = z.infer<typeof questionSchema>;
+
+export const answerSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("accept") }),
+  z.object({ kind: z.literal("refuse") }),
+  z.object({ kind: z.literal("secret"), secret: z.string().max(4096), keep: z.boolean() }),
+  z.object({ kind: z.literal("replies"), replies: z.array(z.string().max(4096)) }),
+]);
+export type Answer = z.infer<typeof answerSchema>;
+
+/** What a view must know of an engine to draw it; everything else it shows comes with the assessment. */
+export const engineDescriptionSchema = z.object({
+  engine: z.string(),
+  /** Message codes: `<engine>/title`, `<engine>/word.member`. */
+  settings: z.array(z.object({ name: z.string(), kind: z.enum(["text", "number", "flag"]), secret: z.boolean() })),
+  findings: z.array(findingCodeSchema),
+  recoveries: z.array(z.string()),
+});
+export type EngineDescription = z.infer<typeof engineDescriptionSchema>;

@@ -1,0 +1,25 @@
+import { z } from "zod";
+import { assessmentSchema } from "./assessment";
+import { clusterSchema } from "./inventory";
+import { runRecordSchema } from "./recovery";
+import { evidenceDetailSchema } from "./figure";
+import { languageSchema } from "./sentence";
+
+export const reportFormatSchema = z.enum(["html", "json"]);
+export type ReportFormat = z.infer<typeof reportFormatSchema>;
+
+/** Everything a report says, as data; every format is drawn from this and from nothing else. */
+export const reportSchema = z.object({
+  schema: z.literal("evenkeel-report/1"),
+  generatedAt: z.number(),
+  operator: z.string(),
+  appVersion: z.string(),
+  language: languageSchema,
+  cluster: clusterSchema,
+  assessment: assessmentSchema,
+  runs: z.array(runRecordSchema),
+  evidence: z.array(evidenceDetailSchema),
+  /** Nodes that answered over nodes there are, and which did not. */
+  coverage: z.object({ expected: z.number(), observed: z.number(), notObserved: z.array(z.string()) }),
+});
+export type Report = z.infer<typeof reportSchema>;

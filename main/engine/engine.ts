@@ -1,0 +1,166 @@
+import type { Balance } from "../../contract/balance";
+import type { Consistency } from "../../contract/consistency";
+import type { EvidenceId, Figure } from "../../contract/figure";
+import type { FindingCode, Level, NamedFigure, Reachability, Subject } from "../../contract/health";
+import type { Member, SettingValue } from "../../contract/inventory";
+import type { Risk } from "../../contract/recovery";
+import type { Catalogue, Fact, Language, Sentence } from "../../contract/sentence";
+import type { Tolerance } from "../../contract/tolerance";
+import type { Probes, Readings } from "../probe/probe";
+import type { PostgresLogin } from "../probe/probe";
+import type { Command, NodeAccess } from "../ssh/access";
+
+/** A setting of one member, found by discovery and correctable by hand. */
+export interface SettingField {
+  readonly kind: "text" | "number" | "flag";
+  /** Kept in the vault and never shown. */
+  readonly secret?: true;
+  /** Null: must be found or given. */
+  readonly standard: SettingValue | null;
+}
+export type SettingFields = Readonly<Record<string, SettingField>>;
+
+/** A member whose settings were checked against the engine's fields. */
+export interface Site<F extends SettingFields> {
+  readonly member: string;
+  readonly node: string;
+  readonly settings: {
+    readonly [N in keyof F]: F[N]["kind"] extends "number" ? number : F[N]["kind"] extends "flag" ? boolean : string;
+  };
+}
+
+/** One member with what was read of it in this cycle. */
+export interface MemberReadings<F extends SettingFields, P extends Probes> {
+  readonly site: Site<F>;
+  readonly reachability: Reachability;
+  readonly readings: Readings<P>;
+}
+
+/** An engine: its settings `F`, the probes `P` put to a member, and the snapshot `S` of its cluster joined from all readings. */
+export interface Engine<F extends SettingFields, P extends Probes, S> {
+  readonly id: string;
+  readonly settings: F;
+  readonly messages: Readonly<Record<Language, Catalogue>>;
+  /** Null for engines that are not discovered as clusters, such as the host itself. */
+  readonly discovery: Discovery | null;
+  probes(site: Site<F>): P;
+  /** Pure. A reading that failed stays missing with its reason; it never becomes zero. */
+  snapshot(members: readonly MemberReadings<F, P>[]): S;
+  /** One entry a member, in the order of the inventory. */
+  members(snapshot: S): readonly EngineMember[];
+  readonly health: readonly HealthRule<S>[];
+  balance(snapshot: S): readonly Balance[];
+  consistency(snapshot: S): Consistency;
+  tolerance(snapshot: S): readonly Tolerance[];
+  readonly recoveries: readonly RecoveryAction<S>[];
+}
+
+export interface EngineMember {
+  readonly member: string;
+  readonly node: string;
+  readonly role: Figure;
+  readonly figures: readonly NamedFigure[];
+}
+
+export interface HealthRule<S> {
+  readonly code: FindingCode;
+  readonly level: Exclude<Level, "ok" | "unknown">;
+  /** Codes this finding explains; the view folds those under it. */
+  readonly explains?: readonly FindingCode[];
+  /**
+   * Pure. Where it is seen: an empty list means it was looked for and is not so.
+   * `cannot-tell` entries become findings of level unknown, with what is missing as a fact.
+   */
+  find(snapshot: S): readonly Sighting[];
+}
+
+export interface Sighting {
+  readonly subject: Subject;
+  readonly facts: Readonly<Record<string, Fact>>;
+  readonly evidence: readonly EvidenceId[];
+  /** Present when the readings that would tell are missing: the finding is then of level unknown. */
+  readonly cannotTell?: Sentence;
+  /** Raises or lowers the rule's own level for this sighting, by thresholds the rule states. */
+  readonly level?: Exclude<Level, "ok" | "unknown">;
+}
+
+/** What a step of a recovery sends. */
+export type Effect =
+  | { readonly kind: "run"; readonly command: Command }
+  | { readonly kind: "postgres"; readonly login: PostgresLogin; readonly statement: string };
+
+export interface Step<S> {
+  readonly title: Sentence;
+  readonly node: string;
+  readonly effect: Effect;
+  /** False for a step that only looks; it may be asked again. */
+  readonly changes: boolean;
+  readonly undo?: Effect;
+  readonly deadlineMs: number;
+  /** Pure. Asked of readings taken just before the step is sent; null when it may be sent. */
+  stillSafe(now: S): Sentence | null;
+  /** Pure. Asked of readings taken after the step: null when they show that it took effect, else what they show. */
+  achieved(now: S): Sentence | null;
+}
+
+export interface RecoveryAction<S> {
+  /** `<engine>/<what-is-done>` */
+  readonly action: string;
+  readonly risk: Risk;
+  readonly answers: readonly FindingCode[];
+  /** Pure. Whom it could act on, each with the reasons not to; an empty list with `objections` says why nobody. */
+  targets(snapshot: S): readonly { readonly target: string; readonly objections: readonly Sentence[] }[];
+  objections(snapshot: S): readonly Sentence[];
+  /** Pure: the same snapshot gives the same steps. Called only where there are no objections. */
+  plan(snapshot: S, target: string): { readonly steps: readonly Step<S>[]; readonly warnings: readonly Sentence[] };
+  /** Pure. Null when fresh readings show the goal reached, else what is still missing. */
+  verify(before: S, after: S, target: string): Sentence | null;
+  /** How long fresh readings may take to show the goal. */
+  readonly verifyWithinMs: number;
+}
+
+/** From the processes and files of one host, and calls to what they serve, to members and to hosts that should be asked next. */
+export interface Discovery {
+  /** Asks the host; throws SshError only for what befalls the link. What it cannot read it says in `problems`. */
+  look(access: NodeAccess, ask: DiscoveryAsk): Promise<Sighted>;
+}
+
+/** The calls a discovery may make beyond the shell, given to it so that an engine stays free of libraries. */
+export interface DiscoveryAsk {
+  postgres(login: PostgresLogin, statement: string): Promise<readonly Readonly<Record<string, string | null>>[]>;
+}
+
+export interface Sighted {
+  /** Members found on this host. Those with the same `clusterKey` belong together. */
+  readonly members: readonly {
+    readonly clusterKey: string;
+    readonly clusterName: string;
+    readonly member: Omit<Member, "member">;
+  }[];
+  /** Other hosts this one speaks of: names to try in order, the first that the user's own ssh_config knows is preferred. */
+  readonly peers: readonly { readonly clusterKey: string; readonly names: readonly string[] }[];
+  readonly problems: readonly Sentence[];
+}
+
+/** An engine whose own types stay its own business; `open` hands them to code that is generic over them. */
+export interface AnyEngine {
+  readonly id: string;
+  readonly settings: SettingFields;
+  readonly messages: Readonly<Record<Language, Catalogue>>;
+  readonly discovery: Discovery | null;
+  readonly findings: readonly FindingCode[];
+  readonly recoveries: readonly string[];
+  open<R>(use: <F extends SettingFields, P extends Probes, S>(engine: Engine<F, P, S>) => R): R;
+}
+
+export function defineEngine<const F extends SettingFields, P extends Probes, S>(engine: Engine<F, P, S>): AnyEngine {
+  return {
+    id: engine.id,
+    settings: engine.settings,
+    messages: engine.messages,
+    discovery: engine.discovery,
+    findings: engine.health.map((rule) => rule.code),
+    recoveries: engine.recoveries.map((recovery) => recovery.action),
+    open: (use) => use(engine),
+  };
+}

@@ -1,0 +1,36 @@
+import type { Cluster } from "../../contract/inventory";
+import type { Sentence } from "../../contract/sentence";
+import type { Effect, Engine, SettingFields } from "../engine/engine";
+import type { Probes } from "../probe/probe";
+
+/** One look at a whole cluster with nothing taken from an earlier cycle. */
+export interface Observation<S> {
+  readonly snapshot: S;
+  /** When the oldest reading in it was taken, desktop wall clock. */
+  readonly takenAt: number;
+}
+
+export interface Observer {
+  observe<F extends SettingFields, P extends Probes, S>(
+    engine: Engine<F, P, S>,
+    cluster: Cluster,
+  ): Promise<Observation<S>>;
+}
+
+/** What became of something that was to change a node. */
+export type Performed =
+  /** The node's end was seen. `problem` is what it says went wrong; success is still for fresh readings to tell. */
+  | { readonly kind: "answered"; readonly output: string; readonly problem: Sentence | null }
+  /** Proven that nothing reached the node. */
+  | { readonly kind: "not-sent"; readonly reason: Sentence }
+  /** It may or may not have happened. */
+  | { readonly kind: "unknown"; readonly reason: Sentence };
+
+export interface Performer {
+  /** The bytes `perform` would send, for showing and for the fingerprint. */
+  show(node: string, effect: Effect): string;
+  /** The account it runs as. */
+  account(node: string, effect: Effect): string;
+  /** Sends once and never again. Refuses (not-sent) when what it would send is not byte for byte `shown`. */
+  perform(node: string, effect: Effect, shown: string, deadlineMs: number): Promise<Performed>;
+}

@@ -1,0 +1,47 @@
+import { sentence, type Fact, type Sentence } from "../../contract/sentence";
+
+/** Each kind has one message `ssh/<kind>` that says what, where and what to do. */
+export const sshErrorKinds = [
+  "unresolvable",
+  "unreachable",
+  "connection-refused",
+  "not-ssh",
+  "no-common-algorithm",
+  "host-key-unknown",
+  "host-key-changed",
+  "host-key-revoked",
+  "key-unreadable",
+  "passphrase-wrong",
+  "passphrase-missing",
+  "login-refused",
+  "login-cancelled",
+  "account-unusable",
+  "silent",
+  "link-lost",
+  "deadline",
+  "channel-refused",
+  "dial-refused",
+  "shell-unusable",
+  "garbled",
+  "config-unreadable",
+  "closed",
+] as const;
+export type SshErrorKind = (typeof sshErrorKinds)[number];
+
+export class SshError extends Error {
+  readonly kind: SshErrorKind;
+  readonly node: string;
+  readonly facts: Readonly<Record<string, Fact>>;
+
+  constructor(kind: SshErrorKind, node: string, facts: Readonly<Record<string, Fact>> = {}, cause?: unknown) {
+    super(`${node}: ${kind} ${JSON.stringify(facts)}`, cause === undefined ? undefined : { cause });
+    this.name = "SshError";
+    this.kind = kind;
+    this.node = node;
+    this.facts = facts;
+  }
+
+  get sentence(): Sentence {
+    return sentence(`ssh/${this.kind}`, { node: this.node, ...this.facts });
+  }
+}
