@@ -1,0 +1,35 @@
+import type { EventName, EventPayload, Reply, RequestName, Takes } from "../contract/channels";
+
+/** The core as its host sees it: the desktop shell through a message port, the command line directly. */
+export interface Core {
+  /** Never rejects: what goes wrong is a reply with `ok: false`. The argument must have passed the request's schema. */
+  handle<N extends RequestName>(name: N, argument: Takes<N>): Promise<Reply<N>>;
+  onEvent(listener: CoreListener): () => void;
+  /** Ends every connection and closes every file. A run that is under way stays in the journal and is shown at the next start. */
+  close(): Promise<void>;
+}
+
+export type CoreListener = <N extends EventName>(name: N, payload: EventPayload<N>) => void;
+
+/** What the core asks of the desktop it runs on; null where the desktop cannot. */
+export interface ShellPort {
+  /** Seals bytes with the operating system's key storage; null when there is none worth the name. */
+  protect(plain: Buffer): Promise<Buffer | null>;
+  unprotect(sealed: Buffer): Promise<Buffer | null>;
+  /** The path a person chose for a file, or null when the dialog was closed. */
+  chooseSavePath(suggestedName: string): Promise<string | null>;
+}
+
+export interface CoreParts {
+  readonly userDataDirectory: string;
+  readonly version: string;
+  /** Electron's version, or `none` in plain Node. */
+  readonly electron: string;
+  readonly shell: ShellPort;
+  /** Null: `~/.ssh/config`. */
+  readonly sshConfigPath: string | null;
+  /** False where nobody can be asked: every question is refused at once. */
+  readonly interactive: boolean;
+  /** False for a one-shot command: clusters are read when asked, not in cycles. */
+  readonly watch: boolean;
+}
