@@ -15,6 +15,9 @@ export interface SshdOptions {
   readonly config?: readonly string[];
   /** Start the server as this account instead of the own one; then it logs in nobody else. */
   readonly account?: { readonly uid: number; readonly gid: number };
+  /** Words put before the program, which then change to the account themselves (a node's own namespaces). */
+  readonly prefix?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
   readonly hostKeyTypes?: readonly ("ed25519" | "ecdsa" | "rsa")[];
 }
 
@@ -50,9 +53,14 @@ export async function startSshd(options: SshdOptions): Promise<Sshd> {
   if (options.account !== undefined)
     giveTo(options.account, [options.directory, ...hostKeys.map((key) => key.path), configPath]);
 
-  const child = spawn(sshdPath, ["-D", "-e", "-f", configPath], {
+  const prefix = options.prefix ?? [];
+  const [program, ...args] = [...prefix, sshdPath, "-D", "-e", "-f", configPath];
+  const child = spawn(program ?? sshdPath, args, {
     stdio: ["ignore", "ignore", "pipe"],
-    ...(options.account && { uid: options.account.uid, gid: options.account.gid }),
+    // Out of the terminal's process group, so that Ctrl-C reaches the starter alone.
+    detached: prefix.length > 0,
+    ...(options.environment && { env: options.environment }),
+    ...(options.account && prefix.length === 0 && { uid: options.account.uid, gid: options.account.gid }),
   });
   let log = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => (log = (log + text).slice(-65_536)));
