@@ -26,7 +26,6 @@ export async function layOutNodes(
   binDirectory: string,
   account: string,
 ): Promise<readonly EmbeddedNode[]> {
-  const shared = "127.0.0.1";
   const places = await findPlaces(names.length);
   return names.map((name, index) => {
     const place = places[index];
@@ -50,6 +49,7 @@ async function findPlaces(
     const postgresPort = await freePort(own);
     return own.map((address) => ({ address, sshPort, postgresPort }));
   }
+  const shared = "127.0.0.1";
   const places = [];
   for (let index = 0; index < count; index += 1)
     places.push({ address: shared, sshPort: await freePort([shared]), postgresPort: await freePort([shared]) });
