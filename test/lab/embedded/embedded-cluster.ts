@@ -53,7 +53,7 @@ export interface EmbeddedCluster {
   readonly startedInMs: number;
   /** The file each node finds its replication password in, for `passfile=` in primary_conninfo. */
   readonly replicationPasswordFile: string;
-  /** The node that is the primary now, by what the servers say; null when none or several answer so. */
+  /** The node that is the primary now, by what the servers say; hung ones are not asked. Null when none or several say so. */
   primary(): Promise<EmbeddedNode | null>;
   /** kill -9 of the primary's postmaster and its children. Gives the node it was. */
   killPrimary(): Promise<EmbeddedNode>;
@@ -248,10 +248,11 @@ function commandsOf(
   };
   const psql = async (name: string, statement: string) =>
     withClient(parts, find(name), async (client) => (await client.query<Record<string, unknown>>(statement)).rows);
+  const hung = new Set<string>();
   const primary = async (): Promise<EmbeddedNode | null> => {
     const found: EmbeddedNode[] = [];
     for (const node of parts.nodes) {
-      if (serverOf(node.dataDirectory) === null) continue;
+      if (serverOf(node.dataDirectory) === null || hung.has(node.name)) continue;
       const [row] = await psql(node.name, "SELECT pg_is_in_recovery() AS standby");
       if (row?.["standby"] === false) found.push(node);
     }
@@ -269,8 +270,14 @@ function commandsOf(
       while (serverOf(node.dataDirectory) !== null) await pause(10);
       return node;
     },
-    hang: (name) => signalServer(running(name), "SIGSTOP"),
-    resume: (name) => signalServer(running(name), "SIGCONT"),
+    hang: (name) => {
+      signalServer(running(name), "SIGSTOP");
+      hung.add(name);
+    },
+    resume: (name) => {
+      signalServer(running(name), "SIGCONT");
+      hung.delete(name);
+    },
     isRunning: (name) => serverOf(find(name).dataDirectory) !== null,
     start: (name) => startServer(roomOf(parts, name), find(name)),
   };

@@ -29,7 +29,12 @@ export async function makeDatabaseCluster(
     ...["--encoding=UTF8", "--auth-local=peer", "--auth-host=scram-sha-256", "--no-sync"],
   ]);
   rmSync(passwordFile);
-  appendFileSync(join(node.dataDirectory, "postgresql.conf"), `\n# The settings of this node.\ninclude 'node.conf'\n`);
+  // Outside the data directory, as on Debian: pg_rewind and base backups copy every file in it, and the node would
+  // come back with another node's address.
+  appendFileSync(
+    join(node.dataDirectory, "postgresql.conf"),
+    `\n# The settings of this node.\ninclude '../node.conf'\n`,
+  );
   writeOwned(account, join(node.dataDirectory, "pg_hba.conf"), hostRules());
   // A peer is who the kernel says it is: the account may be the databases' superuser, by custom name and by its own.
   const identities = [superuser, account.name].map((role) => `node ${account.name} ${role}\n`).join("");
@@ -60,7 +65,7 @@ function writeNodeSettings(node: EmbeddedNode, account: Account): void {
     logging_collector: "off",
   };
   const lines = Object.entries(settings).map(([name, value]) => `${name} = '${value}'\n`);
-  writeOwned(account, join(node.dataDirectory, "node.conf"), lines.join(""));
+  writeOwned(account, join(node.dataDirectory, "..", "node.conf"), lines.join(""));
 }
 
 /** Connections between loopback addresses come from 127.0.0.1, hence the whole block. */
