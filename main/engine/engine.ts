@@ -34,6 +34,8 @@ export interface MemberReadings<F extends SettingFields, P extends Probes> {
   readonly site: Site<F>;
   readonly reachability: Reachability;
   readonly readings: Readings<P>;
+  /** The readings of the cycle before, which rates of counters are made from. */
+  readonly previous?: Readings<P>;
 }
 
 /** An engine: its settings `F`, the probes `P` put to a member, and the snapshot `S` of its cluster joined from all readings. */

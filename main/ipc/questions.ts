@@ -36,7 +36,7 @@ export function createQuestions(parts: {
   return {
     ask: (asked, signal) =>
       new Promise<Answer>((resolve) => {
-        const question = { ...asked, questionId: parts.newId() } as Question;
+        const question = { ...asked, questionId: parts.newId() };
         const timer = setTimeout(() => settle(question.questionId, { kind: "refuse" }), parts.waitMs);
         const withdraw = (): void => void settle(question.questionId, { kind: "refuse" });
         signal?.addEventListener("abort", withdraw, { once: true });

@@ -8,7 +8,6 @@ export type Ask =
   | { readonly kind: "read"; readonly script: string }
   /** Starts a process; never for a routine read. */
   | { readonly kind: "run"; readonly command: Command }
-  | { readonly kind: "http"; readonly target: DialTarget; readonly path: string }
   /** The answer's text is the rows as a JSON list of objects, every value as PostgreSQL's own text or null. */
   | { readonly kind: "postgres"; readonly login: PostgresLogin; readonly statement: string };
 

@@ -1,5 +1,5 @@
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
-import { chmodSync, chownSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -55,7 +55,7 @@ export async function startSshd(options: SshdOptions): Promise<Sshd> {
 
   const prefix = options.prefix ?? [];
   const [program, ...args] = [...prefix, sshdPath, "-D", "-e", "-f", configPath];
-  const child = spawn(program ?? sshdPath, args, {
+  const child = spawn(program, args, {
     stdio: ["ignore", "ignore", "pipe"],
     // Out of the terminal's process group, so that Ctrl-C reaches the starter alone.
     detached: prefix.length > 0,
@@ -145,16 +145,21 @@ async function stop(child: ChildProcess): Promise<void> {
   for (const pid of sessions) endQuietly(pid);
 }
 
-/** All descendants of a process, read from /proc. */
+/** All descendants of a process, read from /proc; none where the system has no /proc. */
 export function childrenOf(pid: number): number[] {
-  const listing = `/proc/${pid}/task/${pid}/children`;
-  if (!existsSync(listing)) return [];
-  const text = execFileSync("cat", [listing], { encoding: "utf8" });
-  return text
-    .split(" ")
-    .filter(Boolean)
-    .map(Number)
-    .flatMap((child) => [child, ...childrenOf(child)]);
+  const children = childrenText(pid).split(" ").filter(Boolean).map(Number);
+  return children.flatMap((child) => [child, ...childrenOf(child)]);
+}
+
+function childrenText(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
+  } catch (error) {
+    // The process may end at any moment, also between opening and reading.
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === "ENOENT" || code === "ESRCH") return "";
+    throw error;
+  }
 }
 
 function endQuietly(pid: number): void {

@@ -1,0 +1,140 @@
+import type { Assessment } from "../../contract/assessment";
+import type { EvidenceDetail, EvidenceId } from "../../contract/figure";
+import type { Cluster } from "../../contract/inventory";
+import { assess } from "../assess/assess";
+import type { Clock } from "../clock";
+import type { AnyEngine, Engine, SettingFields } from "../engine/engine";
+import type { Probes, Taken } from "../probe/probe";
+import type { TakeReadings } from "../probe/run-probes";
+import type { Observation, Observer } from "../recovery/ports";
+import type { Access } from "../ssh/access";
+import { gather, type Gathered } from "./gather";
+import { keepPace, type Pace } from "./pace";
+
+/** Keeps one assessment of each watched cluster fresh, and takes observations for the recovery runner. */
+export interface Monitor extends Observer {
+  /** Begins cycles for a cluster; with `watch` false it is read only when asked. */
+  add(cluster: Cluster): void;
+  remove(clusterId: string): void;
+  /** Reads the cluster now; resolves when an assessment begun after the call is there. */
+  refresh(clusterId: string): Promise<void>;
+  latest(clusterId: string): Assessment | null;
+  evidence(clusterId: string, evidenceId: EvidenceId): EvidenceDetail | null;
+  close(): void;
+}
+
+export interface MonitorParts {
+  readonly clock: Clock;
+  readonly access: Access;
+  readonly take: TakeReadings;
+  readonly engineOf: (cluster: Cluster) => AnyEngine;
+  /** The engine that reads the hosts themselves, for every cluster. */
+  readonly host: AnyEngine;
+  readonly pauseMs: () => number;
+  readonly watch: boolean;
+  readonly announce: (assessment: Assessment) => void;
+}
+
+interface Watched {
+  readonly cluster: Cluster;
+  readonly pace: Pace;
+  assessment: Assessment | null;
+  taken: ReadonlyMap<EvidenceId, Taken>;
+}
+
+export function createMonitor(parts: MonitorParts): Monitor {
+  const watched = new Map<string, Watched>();
+
+  function add(cluster: Cluster): void {
+    remove(cluster.clusterId);
+    const cycle = cycleOf(parts, cluster);
+    const entry: Watched = {
+      cluster,
+      assessment: null,
+      taken: new Map(),
+      pace: keepPace({
+        pauseMs: parts.pauseMs,
+        turn: async () => {
+          const round = await cycle();
+          entry.assessment = round.assessment;
+          entry.taken = round.taken;
+          if (watched.get(cluster.clusterId) === entry) parts.announce(round.assessment);
+        },
+      }),
+    };
+    watched.set(cluster.clusterId, entry);
+    if (parts.watch) void entry.pace.now();
+  }
+
+  function remove(clusterId: string): void {
+    watched.get(clusterId)?.pace.stop();
+    watched.delete(clusterId);
+  }
+
+  return {
+    add,
+    remove,
+    refresh: async (clusterId) => watched.get(clusterId)?.pace.now(),
+    latest: (clusterId) => watched.get(clusterId)?.assessment ?? null,
+    evidence: (clusterId, evidenceId) => detailOf(watched.get(clusterId)?.taken.get(evidenceId)),
+    observe: (engine, cluster) => observe(parts, engine, cluster),
+    close: () => [...watched.keys()].forEach(remove),
+  };
+}
+
+interface Round {
+  readonly assessment: Assessment;
+  readonly taken: ReadonlyMap<EvidenceId, Taken>;
+}
+
+/** A function that reads and judges a cluster once, and remembers what the next reading is compared with. */
+function cycleOf(parts: MonitorParts, cluster: Cluster): () => Promise<Round> {
+  const hosts = cluster.nodes.map((node) => ({ member: "host", node: node.node, settings: {} }));
+  return parts.engineOf(cluster).open((engine) =>
+    parts.host.open((host) => {
+      let previous: { engine: Gathered<never, never>; host: Gathered<never, never>; assessment: Assessment } | null =
+        null;
+      let count = 0;
+      return async (): Promise<Round> => {
+        const startedAt = parts.clock.monotonicMs();
+        const [seen, hostsSeen] = await Promise.all([
+          gather(parts, engine, cluster.members, previous?.engine ?? null),
+          gather(parts, host, hosts, previous?.host ?? null),
+        ]);
+        count += 1;
+        const taken = new Map([...seen.taken, ...hostsSeen.taken]);
+        const assessment = assess({
+          cluster,
+          engine,
+          members: seen.members,
+          host,
+          hosts: hostsSeen.members,
+          evidence: [...taken.values()].map((one) => one.reading.evidence),
+          previous: previous?.assessment ?? null,
+          cycle: count,
+          takenAt: parts.clock.nowMs(),
+          tookMs: parts.clock.monotonicMs() - startedAt,
+          staleAfterMs: 3 * parts.pauseMs() + 10_000,
+        });
+        previous = { engine: seen as never, host: hostsSeen as never, assessment };
+        return { assessment, taken };
+      };
+    }),
+  );
+}
+
+async function observe<F extends SettingFields, P extends Probes, S>(
+  parts: MonitorParts,
+  engine: Engine<F, P, S>,
+  cluster: Cluster,
+): Promise<Observation<S>> {
+  const startedAt = parts.clock.nowMs();
+  const { members } = await gather(parts, engine, cluster.members, null);
+  return { snapshot: engine.snapshot(members), takenAt: startedAt };
+}
+
+function detailOf(taken: Taken | undefined): EvidenceDetail | null {
+  if (taken === undefined) return null;
+  const { reading, raw } = taken;
+  return { ...reading.evidence, raw, problem: reading.kind === "value" ? null : reading.reason };
+}

@@ -1,0 +1,97 @@
+import type { Evidence, EvidenceId } from "../../contract/figure";
+import { sentence, type Sentence } from "../../contract/sentence";
+import type { Clock } from "../clock";
+import type { NodeAccess } from "../ssh/access";
+import { SshError } from "../ssh/ssh-error";
+import { evidenceId, NotThere, ParseError, type Ask, type Probe, type Probes, type Reading, type Taken } from "./probe";
+import { showAsk } from "./show-ask";
+import { WireError } from "./wire-error";
+import { OutcomeUnknown, type PostgresWire } from "./wire/postgres";
+
+/** Puts an engine's probes to one member and gives a reading for each; never rejects. */
+export type TakeReadings = (
+  access: NodeAccess,
+  member: string,
+  probes: Probes,
+  previous: ReadonlyMap<EvidenceId, Taken>,
+) => Promise<Readonly<Record<string, Taken>>>;
+
+const standardDeadlineMs = 5_000;
+const standardMaxBytes = 4 << 20;
+/** Of a raw answer this much is kept for a person to look at. */
+const keptRawBytes = 64 << 10;
+
+export function createTakeReadings(parts: { readonly clock: Clock; readonly postgres: PostgresWire }): TakeReadings {
+  return async (access, member, probes, previous) => {
+    const asked = Object.entries(probes).map(async ([name, probe]): Promise<readonly [string, Taken]> => {
+      const id = evidenceId(access.node, member, name);
+      const earlier = previous.get(id);
+      const isFresh =
+        earlier?.reading.kind === "value" &&
+        parts.clock.nowMs() - earlier.reading.evidence.takenAt < (probe.everyMs ?? 0);
+      return [name, isFresh ? earlier : await take(parts, access, id, probe)];
+    });
+    return Object.fromEntries(await Promise.all(asked));
+  };
+}
+
+type Parts = Parameters<typeof createTakeReadings>[0];
+
+async function take(parts: Parts, access: NodeAccess, id: EvidenceId, probe: Probe<unknown>): Promise<Taken> {
+  const startedAt = parts.clock.monotonicMs();
+  const evidence = (outcome: Evidence["outcome"], raw: string): Evidence => ({
+    id,
+    node: access.node,
+    ask: showAsk(access, probe.ask),
+    outcome,
+    takenAt: parts.clock.nowMs(),
+    tookMs: parts.clock.monotonicMs() - startedAt,
+    rawBytes: Buffer.byteLength(raw),
+  });
+  let raw = "";
+  try {
+    raw = await put(parts, access, probe);
+    const reading: Reading<unknown> = { kind: "value", value: probe.parse(raw), evidence: evidence("value", raw) };
+    return { reading, raw: raw.slice(0, keptRawBytes) };
+  } catch (error) {
+    if (error instanceof NotThere)
+      return {
+        reading: { kind: "not-there", reason: error.sentence, evidence: evidence("not-there", raw) },
+        raw: raw.slice(0, keptRawBytes),
+      };
+    const reason = reasonOf(error, access.node);
+    return { reading: { kind: "failed", reason, evidence: evidence("failed", raw) }, raw: raw.slice(0, keptRawBytes) };
+  }
+}
+
+/** Why an ask gave no value, for people. */
+export function reasonOf(error: unknown, node: string): Sentence {
+  if (error instanceof SshError || error instanceof WireError) return error.sentence;
+  if (error instanceof OutcomeUnknown) return error.problem.sentence;
+  if (error instanceof ParseError)
+    return sentence("probe/unreadable", { node, what: error.what, line: error.line.slice(0, 200) });
+  return sentence("probe/fault", { node, problem: error instanceof Error ? error.message : String(error) });
+}
+
+async function put(parts: Parts, access: NodeAccess, probe: Probe<unknown>): Promise<string> {
+  const limits = { deadlineMs: probe.deadlineMs ?? standardDeadlineMs, maxBytes: probe.maxBytes ?? standardMaxBytes };
+  const ask: Ask = probe.ask;
+  switch (ask.kind) {
+    case "read": {
+      const output = await access.read(ask.script, limits);
+      return whole(output.stdout, output.droppedBytes, access.node);
+    }
+    case "run": {
+      const output = await access.run(ask.command, limits);
+      if (output.ending.kind === "lost") throw new SshError("deadline", access.node, { deadlineMs: limits.deadlineMs });
+      return whole(output.stdout, output.droppedBytes, access.node);
+    }
+    case "postgres":
+      return JSON.stringify(await parts.postgres.query(access, ask.login, ask.statement, limits.deadlineMs));
+  }
+}
+
+function whole(text: string, droppedBytes: number, node: string): string {
+  if (droppedBytes > 0) throw new SshError("garbled", node, { problem: `${droppedBytes} bytes more than can be read` });
+  return text;
+}

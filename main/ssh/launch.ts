@@ -1,0 +1,39 @@
+import type { Command } from "./access";
+import { quote } from "./quote";
+
+/**
+ * The one command line a login shell ever gets to read. It holds no value and no character that bash, dash, zsh, fish
+ * or tcsh would read differently; everything else travels on stdin to /bin/sh.
+ */
+export const launcher = "exec /bin/sh -s";
+
+/** A fixed environment, so that outputs do not depend on the account's language, time zone or search path. */
+const environment =
+  "LC_ALL=C LANG=C TZ=UTC PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin; " +
+  "export LC_ALL LANG TZ PATH; unset ENV BASH_ENV CDPATH";
+
+/** The words that run a command as another account, from a login that is `account`. */
+export function commandLine(command: Command, login: { readonly account: string; readonly isRoot: boolean }): string {
+  if (command.runAs === undefined || command.runAs === login.account) return quote(command.argv);
+  const change = login.isRoot ? ["runuser", "-u", command.runAs, "--"] : ["sudo", "-n", "-u", command.runAs, "--"];
+  return quote([...change, ...command.argv]);
+}
+
+/** What a shell worker is told once, before any script. */
+export const workerPreamble = `${environment}\n`;
+
+/** Frames a script of builtins for the worker: no subshell, so no process. */
+export function framedRead(script: string, nonce: string): string {
+  return `printf '\\n%s\\n' ${nonce}+\neval ${quote([`${script}\n`])} </dev/null 2>/dev/null\nprintf '\\n%s %s\\n' ${nonce}- "$?"\n`;
+}
+
+/** Frames a command line for a shell of its own; both streams are framed, because login scripts print on both. */
+export function framedRun(line: string, stdin: string | undefined, nonce: string): string {
+  const feed = stdin === undefined ? "" : `printf %s ${quote([stdin])} | `;
+  const input = stdin === undefined ? " </dev/null" : "";
+  return (
+    `${environment}\ncd /\nprintf '\\n%s\\n' ${nonce}+\nprintf '\\n%s\\n' ${nonce}+ >&2\n` +
+    `${feed}( eval ${quote([line])} )${input}\n` +
+    `evenkeel_code=$?\nprintf '\\n%s\\n' ${nonce}- >&2\nprintf '\\n%s %s\\n' ${nonce}- "$evenkeel_code"\n`
+  );
+}

@@ -1,0 +1,99 @@
+import type { ClientChannel } from "ssh2";
+import type { Clock } from "../clock";
+import type { Limits, Output } from "./access";
+import { FrameReader } from "./frame-reader";
+import { framedRead, workerPreamble } from "./launch";
+import { SshError } from "./ssh-error";
+
+/** The one long-lived sh of a node. Requests are answered one after another; none starts a process. */
+export interface ShellWorker {
+  read(script: string, limits: Limits): Promise<Output>;
+  readonly isUsable: boolean;
+  close(): void;
+}
+
+interface Request {
+  readonly script: string;
+  readonly limits: Limits;
+  readonly resolve: (output: Output) => void;
+  readonly reject: (error: SshError) => void;
+  readonly askedAtMs: number;
+}
+
+/** Takes over a channel on which the launcher was just executed. */
+export function createShellWorker(
+  channel: ClientChannel,
+  parts: { readonly node: string; readonly clock: Clock; readonly newNonce: () => string },
+): ShellWorker {
+  const queue: Request[] = [];
+  let current: { request: Request; reader: FrameReader; timer: NodeJS.Timeout } | null = null;
+  let ended: SshError | null = null;
+  let stderrTail = "";
+
+  channel.write(workerPreamble);
+  channel.on("data", (chunk: Buffer) => {
+    if (current?.reader.push(chunk) === true) finish();
+  });
+  // Login scripts may print here; it must be drained or the channel stalls, and it tells why a shell is unusable.
+  channel.stderr.on("data", (chunk: Buffer) => (stderrTail = (stderrTail + chunk.toString("utf8")).slice(-500)));
+  channel.on("error", (error: Error) => end(new SshError("link-lost", parts.node, { problem: error.message })));
+  channel.on("close", () =>
+    end(new SshError("shell-unusable", parts.node, { problem: stderrTail.trim() || "it ended at once" })),
+  );
+
+  function next(): void {
+    if (current !== null || ended !== null) return;
+    const request = queue.shift();
+    if (request === undefined) return;
+    const leftMs = request.limits.deadlineMs - (parts.clock.monotonicMs() - request.askedAtMs);
+    const nonce = parts.newNonce();
+    const timer = setTimeout(
+      () => end(new SshError("deadline", parts.node, { deadlineMs: request.limits.deadlineMs })),
+      Math.max(0, leftMs),
+    );
+    current = { request, reader: new FrameReader(nonce, request.limits.maxBytes), timer };
+    channel.write(framedRead(request.script, nonce));
+  }
+
+  function finish(): void {
+    if (current === null) return;
+    const { request, reader, timer } = current;
+    clearTimeout(timer);
+    current = null;
+    request.resolve({
+      stdout: reader.bytes.text(),
+      stderr: "",
+      ending: { kind: "exited", code: Number(reader.status) },
+      droppedBytes: reader.bytes.droppedBytes,
+      takenAt: parts.clock.nowMs(),
+      tookMs: parts.clock.monotonicMs() - request.askedAtMs,
+    });
+    next();
+  }
+
+  /** After an answer that did not come in time the stream's state is unknown: the worker is given up whole. */
+  function end(error: SshError): void {
+    if (ended !== null) return;
+    ended = error;
+    if (current !== null) {
+      clearTimeout(current.timer);
+      current.request.reject(error);
+      current = null;
+    }
+    for (const request of queue.splice(0)) request.reject(error);
+    channel.close();
+  }
+
+  return {
+    read: (script, limits) =>
+      new Promise<Output>((resolve, reject) => {
+        if (ended !== null) return reject(ended);
+        queue.push({ script, limits, resolve, reject, askedAtMs: parts.clock.monotonicMs() });
+        next();
+      }),
+    get isUsable() {
+      return ended === null;
+    },
+    close: () => end(new SshError("closed", parts.node)),
+  };
+}
