@@ -1,0 +1,252 @@
+import { sentence } from "../../../contract/sentence";
+import { countOf } from "../../probe/parse/key-values";
+import { parseRows, type Row } from "../../probe/parse/rows";
+import { NotThere, ParseError, type Probe } from "../../probe/probe";
+import { quote } from "../../ssh/quote";
+import { loginOf, type PostgresqlSite } from "./settings";
+
+/** Byte positions in the write-ahead log, counted from 0/0. Beyond 2^53 they would lose precision; that is 8 PiB of WAL. */
+export interface ServerState {
+  readonly isInRecovery: boolean;
+  readonly versionNumber: number;
+  readonly name: string;
+  readonly systemIdentifier: string;
+  /** Null on a standby that has no WAL receiver. */
+  readonly timeline: number | null;
+  /** On a primary where it writes; null on a standby. */
+  readonly writeBytes: number | null;
+  readonly receiveBytes: number | null;
+  readonly replayBytes: number | null;
+  /** Age of the last replayed transaction while there is more to replay; null on a primary and where nothing was replayed yet. */
+  readonly replayLagMs: number | null;
+  readonly receiver: { readonly status: string; readonly senderHost: string; readonly senderPort: number } | null;
+  readonly startedAt: number;
+  readonly connectionCount: number;
+  readonly maxConnections: number;
+  readonly oldestIdleInTransactionMs: number | null;
+  readonly oldestTransactionAge: number;
+  readonly checksumFailures: number | null;
+  readonly synchronousStandbyNames: string;
+  /** The connection string to its primary without a password; null where the login may not see it. */
+  readonly primaryConnection: string | null;
+  /** The string holds a password, which is not read and so cannot be written again. */
+  readonly primaryConnectionHasPassword: boolean;
+  readonly primarySlotName: string;
+}
+
+/**
+ * The timeline is not taken from pg_control_checkpoint(): that lags until the next checkpoint and names the old timeline
+ * right after a promotion (15 and 18). A primary tells it in the name of the file it writes, a standby in its receiver.
+ */
+const stateStatement = `SELECT pg_is_in_recovery() AS in_recovery,
+ current_setting('server_version_num') AS version_number, current_setting('cluster_name') AS name,
+ (SELECT system_identifier FROM pg_control_system()) AS system_identifier,
+ CASE WHEN pg_is_in_recovery() THEN (SELECT received_tli FROM pg_stat_wal_receiver)
+  ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END AS timeline,
+ CASE WHEN NOT pg_is_in_recovery() THEN pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0') END AS write_bytes,
+ CASE WHEN pg_is_in_recovery() THEN pg_wal_lsn_diff(pg_last_wal_receive_lsn(), '0/0') END AS receive_bytes,
+ CASE WHEN pg_is_in_recovery() THEN pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0') END AS replay_bytes,
+ CASE WHEN pg_is_in_recovery() THEN CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
+  ELSE round(extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000) END END AS replay_lag_ms,
+ r.status AS receiver_status, r.sender_host, r.sender_port,
+ round(extract(epoch FROM pg_postmaster_start_time()) * 1000) AS started_at,
+ a.connections, current_setting('max_connections') AS max_connections, a.idle_in_transaction_ms,
+ (SELECT max(age(datfrozenxid)) FROM pg_database) AS transaction_age,
+ (SELECT sum(checksum_failures) FROM pg_stat_database) AS checksum_failures,
+ current_setting('synchronous_standby_names') AS synchronous_standby_names,
+ regexp_replace(c.setting, '\\mpassword\\s*=\\s*(''[^'']*''|\\S+)', '', 'gi') AS primary_connection,
+ c.setting ~* '\\mpassword\\s*=' AS has_password, coalesce(s.setting, '') AS primary_slot_name
+FROM (SELECT count(*) FILTER (WHERE backend_type = 'client backend') AS connections,
+  round(extract(epoch FROM max(clock_timestamp() - state_change) FILTER (WHERE state LIKE 'idle in transaction%')) * 1000)
+   AS idle_in_transaction_ms FROM pg_stat_activity) a
+LEFT JOIN pg_stat_wal_receiver r ON true
+LEFT JOIN pg_settings c ON c.name = 'primary_conninfo'
+LEFT JOIN pg_settings s ON s.name = 'primary_slot_name'`;
+
+/**
+ * ```
+ * [{"in_recovery":"f","version_number":"180004","name":"keel-1","system_identifier":"7576…","timeline":"1","write_bytes":"50331920",…}]
+ * ```
+ */
+export function parseState(text: string): ServerState {
+  const rows = parseRows("the server's state", text);
+  const row = rows[0];
+  if (row === undefined) throw new ParseError("the server's state has no row", text);
+  return {
+    isInRecovery: row.flag("in_recovery"),
+    versionNumber: row.number("version_number"),
+    name: row.text("name"),
+    systemIdentifier: row.text("system_identifier"),
+    timeline: row.numberOrNull("timeline"),
+    writeBytes: row.numberOrNull("write_bytes"),
+    receiveBytes: row.numberOrNull("receive_bytes"),
+    replayBytes: row.numberOrNull("replay_bytes"),
+    replayLagMs: row.numberOrNull("replay_lag_ms"),
+    receiver: receiverOf(row),
+    startedAt: row.number("started_at"),
+    connectionCount: row.number("connections"),
+    maxConnections: row.number("max_connections"),
+    oldestIdleInTransactionMs: row.numberOrNull("idle_in_transaction_ms"),
+    oldestTransactionAge: row.number("transaction_age"),
+    checksumFailures: row.numberOrNull("checksum_failures"),
+    synchronousStandbyNames: row.text("synchronous_standby_names"),
+    primaryConnection: row.textOrNull("primary_connection"),
+    primaryConnectionHasPassword: row.textOrNull("has_password") === "t",
+    primarySlotName: row.text("primary_slot_name"),
+  };
+}
+
+function receiverOf(row: Row): ServerState["receiver"] {
+  const status = row.textOrNull("receiver_status");
+  if (status === null) return null;
+  return { status, senderHost: row.textOrNull("sender_host") ?? "", senderPort: row.numberOrNull("sender_port") ?? 0 };
+}
+
+export interface Replica {
+  readonly applicationName: string;
+  readonly clientAddress: string | null;
+  readonly state: string;
+  readonly syncState: string;
+  /** How far it is behind in bytes: what was not yet flushed there, and not yet replayed. */
+  readonly flushLagBytes: number | null;
+  readonly replayLagBytes: number | null;
+  /** PostgreSQL's own measure; null while nothing is written. */
+  readonly replayLagMs: number | null;
+}
+
+const replicationStatement = `SELECT application_name, host(client_addr) AS client_address, state, sync_state,
+ pg_wal_lsn_diff(w.lsn, flush_lsn) AS flush_lag_bytes, pg_wal_lsn_diff(w.lsn, replay_lsn) AS replay_lag_bytes,
+ round(extract(epoch FROM replay_lag) * 1000) AS replay_lag_ms
+FROM pg_stat_replication, (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_lsn() END AS lsn) w
+ORDER BY application_name, pid`;
+
+export function parseReplication(text: string): readonly Replica[] {
+  return parseRows("the replicas", text).map((row) => ({
+    applicationName: row.text("application_name"),
+    clientAddress: row.textOrNull("client_address"),
+    state: row.textOrNull("state") ?? "",
+    syncState: row.textOrNull("sync_state") ?? "",
+    flushLagBytes: row.numberOrNull("flush_lag_bytes"),
+    replayLagBytes: row.numberOrNull("replay_lag_bytes"),
+    replayLagMs: row.numberOrNull("replay_lag_ms"),
+  }));
+}
+
+export interface Slot {
+  readonly name: string;
+  readonly kind: string;
+  readonly isActive: boolean;
+  /** `reserved`, `extended`, `unreserved`, `lost`; null for a slot that was never used. */
+  readonly walStatus: string | null;
+  readonly retainedBytes: number | null;
+}
+
+const slotsStatement = `SELECT slot_name, slot_type, active, wal_status, pg_wal_lsn_diff(w.lsn, restart_lsn) AS retained_bytes
+FROM pg_replication_slots,
+ (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END AS lsn) w ORDER BY slot_name`;
+
+export function parseSlots(text: string): readonly Slot[] {
+  return parseRows("the replication slots", text).map((row) => ({
+    name: row.text("slot_name"),
+    kind: row.text("slot_type"),
+    isActive: row.flag("active"),
+    walStatus: row.textOrNull("wal_status"),
+    retainedBytes: row.numberOrNull("retained_bytes"),
+  }));
+}
+
+export interface PreparedTransaction {
+  readonly gid: string;
+  readonly owner: string;
+  readonly database: string;
+  readonly ageMs: number;
+  /** Relations it holds locks on. */
+  readonly lockedCount: number;
+}
+
+/** A prepared transaction has no process; its locks stand in pg_locks under its virtual transaction `-1/<xid>`. */
+const preparedStatement = `SELECT gid, owner, database, round(extract(epoch FROM clock_timestamp() - prepared) * 1000) AS age_ms,
+ (SELECT count(*) FROM pg_locks l WHERE l.virtualtransaction = '-1/' || p.transaction AND l.locktype = 'relation') AS locked
+FROM pg_prepared_xacts p ORDER BY prepared`;
+
+export function parsePrepared(text: string): readonly PreparedTransaction[] {
+  return parseRows("the prepared transactions", text).map((row) => ({
+    gid: row.text("gid"),
+    owner: row.text("owner"),
+    database: row.text("database"),
+    ageMs: row.number("age_ms"),
+    lockedCount: row.number("locked"),
+  }));
+}
+
+/** Walks the data directory on the server's side, so it is asked rarely. */
+const sizesStatement = "SELECT sum(pg_database_size(oid)) AS bytes FROM pg_database";
+const sizesEveryMs = 60_000;
+
+export function parseSizes(text: string): { readonly databaseBytes: number } {
+  const row = parseRows("the database sizes", text)[0];
+  if (row === undefined) throw new ParseError("the database sizes have no row", text);
+  return { databaseBytes: row.number("bytes") };
+}
+
+/** Whether a postmaster runs on the data directory, by the host's own word, whatever the server answers. */
+export type Liveness =
+  { readonly kind: "not-running" } | { readonly kind: "running"; readonly pid: number; readonly isStopped: boolean };
+
+/**
+ * Builtins only. `-ef` compares what two paths lead to, which proves that the process is this directory's postmaster and not another
+ * that got the number of a dead one; where the link may not be read the name decides, towards "running".
+ */
+function livenessScript(dataDirectory: string): string {
+  return `d=${quote([dataDirectory])}
+if [ ! -x "$d" ]; then echo closed
+elif [ ! -e "$d/postmaster.pid" ]; then echo absent
+elif [ ! -r "$d/postmaster.pid" ]; then echo closed
+else read -r pid <"$d/postmaster.pid"; name=; [ -r "/proc/$pid/comm" ] && read -r name <"/proc/$pid/comm"
+if [ -z "$name" ]; then echo stale
+elif [ "/proc/$pid/cwd" -ef "$d" ] || { [ "$name" = postgres ] && [ ! -e "/proc/$pid/cwd/." ]; }; then read -r line <"/proc/$pid/stat"; echo "running $line"
+else echo stale; fi; fi`;
+}
+
+/**
+ * ```
+ * running 57 (postgres) S 1 57 57 0 -1 4194304 …
+ * ```
+ * or one of `absent` (no pid file), `stale` (its process is gone or another), `closed` (the login may not look).
+ */
+export function parseLiveness(text: string): Liveness {
+  const line = text.trim();
+  if (line === "absent" || line === "stale") return { kind: "not-running" };
+  if (line === "closed") throw new NotThere(sentence("postgresql/data-directory-closed"));
+  const found = /^running (\d+) \(.*\) (\w) /.exec(line);
+  if (found === null) throw new ParseError("whether the postmaster runs", line);
+  // T: stopped by a signal; it holds its port and answers nobody.
+  return { kind: "running", pid: countOf("process id", found[1]), isStopped: found[2] === "T" || found[2] === "t" };
+}
+
+export interface PostgresqlProbes extends Readonly<Record<string, Probe<unknown>>> {
+  readonly state: Probe<ServerState>;
+  readonly replication: Probe<readonly Replica[]>;
+  readonly slots: Probe<readonly Slot[]>;
+  readonly prepared: Probe<readonly PreparedTransaction[]>;
+  readonly sizes: Probe<{ readonly databaseBytes: number }>;
+  readonly liveness: Probe<Liveness>;
+}
+
+export function postgresqlProbes(site: PostgresqlSite): PostgresqlProbes {
+  const login = loginOf(site);
+  const sql = <T>(statement: string, parse: (text: string) => T, everyMs = 0): Probe<T> => ({
+    ask: { kind: "postgres", login, statement },
+    parse,
+    everyMs,
+    deadlineMs: 4_000,
+  });
+  return {
+    state: sql(stateStatement, parseState),
+    replication: sql(replicationStatement, parseReplication),
+    slots: sql(slotsStatement, parseSlots),
+    prepared: sql(preparedStatement, parsePrepared),
+    sizes: sql(sizesStatement, parseSizes, sizesEveryMs),
+    liveness: { ask: { kind: "read", script: livenessScript(site.settings.dataDirectory) }, parse: parseLiveness },
+  };
+}

@@ -1,0 +1,128 @@
+import type { Reachability } from "../../../contract/health";
+import type { Sentence } from "../../../contract/sentence";
+import type { MemberReadings } from "../engine";
+import type { Reading } from "../../probe/probe";
+import type { Liveness, PostgresqlProbes, PreparedTransaction, Replica, ServerState, Slot } from "./probes";
+import type { PostgresqlSite, postgresqlSettings } from "./settings";
+
+/**
+ * What a server is now. `stopped` is proven by its host; `hung` has a process and answers nobody; `refusing` answers, and not with what
+ * was asked; `unseen` is everything that cannot be told from here, and is never taken for stopped.
+ */
+export type Standing =
+  | { readonly kind: "primary"; readonly state: ServerState }
+  | { readonly kind: "standby"; readonly state: ServerState }
+  | { readonly kind: "stopped" }
+  | { readonly kind: "hung"; readonly pid: number; readonly reason: Sentence }
+  | { readonly kind: "refusing"; readonly reason: Sentence }
+  | { readonly kind: "unseen"; readonly reason: Sentence };
+
+export interface Server {
+  readonly site: PostgresqlSite;
+  readonly member: string;
+  readonly node: string;
+  readonly reachability: Reachability;
+  readonly standing: Standing;
+  readonly state: Reading<ServerState>;
+  readonly replication: Reading<readonly Replica[]>;
+  readonly slots: Reading<readonly Slot[]>;
+  readonly prepared: Reading<readonly PreparedTransaction[]>;
+  readonly sizes: Reading<{ readonly databaseBytes: number }>;
+  readonly liveness: Reading<Liveness>;
+  /** WAL written (primary) or received (standby) since the cycle before; null until there are two readings. */
+  readonly walBytesPerSecond: number | null;
+}
+
+export interface ServersSnapshot {
+  readonly servers: readonly Server[];
+}
+
+type Readings = MemberReadings<typeof postgresqlSettings, PostgresqlProbes>;
+
+export function snapshotServers(members: readonly Readings[]): ServersSnapshot {
+  return {
+    servers: members.map(({ site, reachability, readings, previous }) => ({
+      site,
+      member: site.member,
+      node: site.node,
+      reachability,
+      standing: standingOf(readings.state, readings.liveness),
+      state: readings.state,
+      replication: readings.replication,
+      slots: readings.slots,
+      prepared: readings.prepared,
+      sizes: readings.sizes,
+      liveness: readings.liveness,
+      walBytesPerSecond: previous === undefined ? null : walRate(previous.state, readings.state),
+    })),
+  };
+}
+
+function standingOf(state: Reading<ServerState>, liveness: Reading<Liveness>): Standing {
+  if (state.kind === "value") return { kind: state.value.isInRecovery ? "standby" : "primary", state: state.value };
+  const { reason } = state;
+  if (liveness.kind !== "value") return { kind: "unseen", reason };
+  if (liveness.value.kind === "not-running") return { kind: "stopped" };
+  const isSilent = reason.code === "wire/silent" || reason.code === "ssh/deadline" || liveness.value.isStopped;
+  return isSilent ? { kind: "hung", pid: liveness.value.pid, reason } : { kind: "refusing", reason };
+}
+
+function walRate(before: Reading<ServerState>, now: Reading<ServerState>): number | null {
+  if (before.kind !== "value" || now.kind !== "value") return null;
+  const seconds = (now.evidence.takenAt - before.evidence.takenAt) / 1000;
+  const from = before.value.writeBytes ?? before.value.receiveBytes;
+  const to = now.value.writeBytes ?? now.value.receiveBytes;
+  // A position that steps back is another history, not negative traffic.
+  return from === null || to === null || seconds <= 0 || to < from ? null : (to - from) / seconds;
+}
+
+export function primariesOf({
+  servers,
+}: ServersSnapshot): readonly (Server & { standing: Standing & { kind: "primary" } })[] {
+  return servers.filter(
+    (server): server is Server & { standing: Standing & { kind: "primary" } } => server.standing.kind === "primary",
+  );
+}
+
+export function standbysOf({
+  servers,
+}: ServersSnapshot): readonly (Server & { standing: Standing & { kind: "standby" } })[] {
+  return servers.filter(
+    (server): server is Server & { standing: Standing & { kind: "standby" } } => server.standing.kind === "standby",
+  );
+}
+
+/** The one primary there is, or null when there is none or more than one. */
+export function solePrimary(snapshot: ServersSnapshot): (Server & { standing: Standing & { kind: "primary" } }) | null {
+  const primaries = primariesOf(snapshot);
+  return primaries.length === 1 ? (primaries[0] ?? null) : null;
+}
+
+/** Streaming, from this primary's timeline. */
+export function isStreamingFrom(standby: ServerState, primary: ServerState): boolean {
+  return (
+    standby.receiver?.status === "streaming" &&
+    standby.timeline === primary.timeline &&
+    standby.systemIdentifier === primary.systemIdentifier
+  );
+}
+
+/** The member a standby's connection string points at, or null when it names none that is known. */
+export function upstreamOf(state: ServerState, servers: readonly Server[]): Server | null {
+  const host = state.receiver?.senderHost ?? connectionWord(state.primaryConnection, "host");
+  const port = state.receiver?.senderPort ?? Number(connectionWord(state.primaryConnection, "port") ?? 5432);
+  const names = (server: Server): readonly string[] => [server.site.settings.host, server.node];
+  return (
+    servers.find((server) => host !== null && names(server).includes(host) && server.site.settings.port === port) ??
+    null
+  );
+}
+
+/** One word of a libpq connection string: `host=10.0.0.5 port=5432 user='re plicator'`. */
+export function connectionWord(connection: string | null, word: string): string | null {
+  const found =
+    connection === null
+      ? null
+      : new RegExp(`(?:^|\\s)${word}\\s*=\\s*(?:'((?:[^'\\\\]|\\\\.)*)'|(\\S+))`).exec(connection);
+  return found?.[1] ?? found?.[2] ?? null;
+}
