@@ -6,8 +6,7 @@ import type { Member, SettingValue } from "../../contract/inventory";
 import type { Risk } from "../../contract/recovery";
 import type { Catalogue, Fact, Language, Sentence } from "../../contract/sentence";
 import type { Tolerance } from "../../contract/tolerance";
-import type { Probes, Readings } from "../probe/probe";
-import type { PostgresLogin } from "../probe/probe";
+import type { PostgresLogin, Probes, Readings } from "../probe/probe";
 import type { Command, NodeAccess } from "../ssh/access";
 
 /** A setting of one member, found by discovery and correctable by hand. */
@@ -129,7 +128,11 @@ export interface Discovery {
 
 /** The calls a discovery may make beyond the shell, given to it so that an engine stays free of libraries. */
 export interface DiscoveryAsk {
+  /** The address this desktop reaches the host at. */
+  readonly address: string;
   postgres(login: PostgresLogin, statement: string): Promise<readonly Readonly<Record<string, string | null>>[]>;
+  /** What went wrong with a call, for people. */
+  reasonOf(error: unknown): Sentence;
 }
 
 export interface Sighted {

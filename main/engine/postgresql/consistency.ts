@@ -1,0 +1,150 @@
+import type { Consistency, FactTable, WitnessTable } from "../../../contract/consistency";
+import type { Figure, Unit } from "../../../contract/figure";
+import { sentence } from "../../../contract/sentence";
+import { figureOf, known, missing } from "../figure-of";
+import { lagBytes, lagTime } from "./members";
+import { primariesOf, standbysOf, upstreamOf, type Server, type ServersSnapshot } from "./snapshot";
+
+export function postgresqlConsistency(snapshot: ServersSnapshot): Consistency {
+  return {
+    witnesses: [primaryClaim(snapshot), timelineClaim(snapshot), identifierClaim(snapshot)],
+    tables: [replicaTable(snapshot), slotTable(snapshot), preparedTable(snapshot)],
+  };
+}
+
+/** Who is the primary, as each server tells it: a primary says itself, a standby whom it receives from. */
+function primaryClaim(snapshot: ServersSnapshot): WitnessTable {
+  const said = (server: Server): Figure =>
+    figureOf(server.state, "text", (state) => {
+      if (!state.isInRecovery) return server.member;
+      if (state.receiver === null) return sentence("postgresql/no-receiver");
+      const upstream = upstreamOf(state, snapshot.servers);
+      return upstream?.member ?? `${state.receiver.senderHost}:${state.receiver.senderPort}`;
+    });
+  return witnessed("postgresql/claim.primary", snapshot, said);
+}
+
+function timelineClaim(snapshot: ServersSnapshot): WitnessTable {
+  return witnessed("postgresql/claim.timeline", snapshot, (server) =>
+    figureOf(server.state, "text", (state) =>
+      state.timeline === null ? sentence("postgresql/no-receiver") : String(state.timeline),
+    ),
+  );
+}
+
+function identifierClaim(snapshot: ServersSnapshot): WitnessTable {
+  return witnessed("postgresql/claim.systemIdentifier", snapshot, (server) =>
+    figureOf(server.state, "text", (state) => state.systemIdentifier),
+  );
+}
+
+/** Witnesses are compared with what most of them say; a silent one leaves the claim unproven, never upheld. */
+function witnessed(claim: string, { servers }: ServersSnapshot, said: (server: Server) => Figure): WitnessTable {
+  const told = servers.map((server) => ({ member: server.member, says: said(server) }));
+  const values = told.flatMap(({ says }) => (says.state === "known" ? [says.value] : []));
+  const counts = new Map<string | number | boolean, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  const most = [...counts.entries()].sort(([, one], [, other]) => other - one)[0]?.[0];
+  const isBroken = counts.size > 1;
+  return {
+    claim,
+    verdict: isBroken ? "broken" : values.length === told.length && values.length > 0 ? "holds" : "unknown",
+    witnesses: told.map(({ member, says }) => ({
+      member,
+      says,
+      agrees: says.state === "known" ? says.value === most : null,
+    })),
+  };
+}
+
+function replicaTable(snapshot: ServersSnapshot): FactTable {
+  const columns: FactTable["columns"] = [
+    { name: "postgresql/column.upstream", unit: "text" },
+    { name: "postgresql/column.receiver", unit: "text" },
+    { name: "postgresql/column.lagBytes", unit: "bytes" },
+    { name: "postgresql/column.lagTime", unit: "duration" },
+  ];
+  const rows = standbysOf(snapshot).map((server) => {
+    const { receiver } = server.standing.state;
+    const id = server.state.evidence.id;
+    const upstream = upstreamOf(server.standing.state, snapshot.servers)?.member;
+    return {
+      subject: server.member,
+      cells: [
+        upstream === undefined ? missing(sentence("postgresql/upstream-unknown"), id) : known(upstream, "text", id),
+        receiver === null ? missing(sentence("postgresql/no-receiver"), id) : known(receiver.status, "text", id),
+        lagBytes(server, snapshot),
+        lagTime(server),
+      ],
+    };
+  });
+  const evidence = snapshot.servers.map((server) => server.state.evidence.id);
+  const complete = snapshot.servers.every(({ standing }) => standing.kind !== "unseen" && standing.kind !== "refusing");
+  return { name: "postgresql/table.replicas", columns, rows, complete, evidence };
+}
+
+function slotTable({ servers }: ServersSnapshot): FactTable {
+  const rows = servers.flatMap((server) => {
+    if (server.slots.kind !== "value") return [];
+    const { id } = server.slots.evidence;
+    return server.slots.value.map((slot) => ({
+      subject: `${server.member} / ${slot.name}`,
+      cells: [
+        known(slot.kind, "text", id),
+        known(slot.isActive, "flag", id),
+        orMissing(slot.walStatus, "text", id, "postgresql/slot-never-used"),
+        orMissing(slot.retainedBytes, "bytes", id, "postgresql/slot-never-used"),
+      ],
+    }));
+  });
+  const columns: FactTable["columns"] = [
+    { name: "postgresql/column.slotKind", unit: "text" },
+    { name: "postgresql/column.active", unit: "flag" },
+    { name: "postgresql/column.walStatus", unit: "text" },
+    { name: "postgresql/column.retainedBytes", unit: "bytes" },
+  ];
+  const evidence = servers.map((server) => server.slots.evidence.id);
+  return {
+    name: "postgresql/table.slots",
+    columns,
+    rows,
+    complete: isComplete(servers, (server) => server.slots.kind),
+    evidence,
+  };
+}
+
+function preparedTable(snapshot: ServersSnapshot): FactTable {
+  const rows = primariesOf(snapshot).flatMap((server) => {
+    if (server.prepared.kind !== "value") return [];
+    const { id } = server.prepared.evidence;
+    return server.prepared.value.map((transaction) => ({
+      subject: transaction.gid,
+      cells: [
+        known(server.member, "text", id),
+        known(transaction.owner, "text", id),
+        known(transaction.database, "text", id),
+        known(transaction.ageMs, "duration", id),
+        known(transaction.lockedCount, "count", id),
+      ],
+    }));
+  });
+  const columns: FactTable["columns"] = [
+    { name: "postgresql/column.on", unit: "text" },
+    { name: "postgresql/column.owner", unit: "text" },
+    { name: "postgresql/column.database", unit: "text" },
+    { name: "postgresql/column.age", unit: "duration" },
+    { name: "postgresql/column.locked", unit: "count" },
+  ];
+  const primaries = primariesOf(snapshot);
+  const evidence = snapshot.servers.map((server) => server.prepared.evidence.id);
+  const complete = primaries.length > 0 && isComplete(primaries, (server) => server.prepared.kind);
+  return { name: "postgresql/table.prepared", columns, rows, complete, evidence };
+}
+
+function isComplete(servers: readonly Server[], kindOf: (server: Server) => "value" | "not-there" | "failed"): boolean {
+  return servers.every((server) => kindOf(server) === "value" || server.standing.kind === "stopped");
+}
+
+function orMissing(value: string | number | null, unit: Unit, evidence: string, reason: string): Figure {
+  return value === null ? missing(sentence(reason), evidence) : known(value, unit, evidence);
+}

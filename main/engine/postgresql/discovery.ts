@@ -1,0 +1,171 @@
+import { sentence, type Sentence } from "../../../contract/sentence";
+import type { NodeAccess } from "../../ssh/access";
+import type { Discovery, DiscoveryAsk, Sighted } from "../engine";
+import { loginOf } from "./settings";
+
+/** Finds postmasters by the pid file of the directory they run in; their children share the directory and have other numbers. */
+const findScript = `
+for p in /proc/[0-9]*; do
+ name=; read -r name <"$p/comm" || continue
+ case $name in postgres|postmaster) ;; *) continue ;; esac
+ d=$(readlink "$p/cwd") || { echo closed; continue; }
+ [ -r "$d/postmaster.pid" ] || { echo closed; continue; }
+ read -r owner <"$d/postmaster.pid"
+ [ "$owner" = "\${p#/proc/}" ] || continue
+ echo "server $owner"; echo "exe $(readlink "$p/exe")"; echo "account $(stat -c %U "$p")"; echo "output $(readlink "$p/fd/1")"
+ while read -r line; do echo "cgroup $line"; done <"$p/cgroup"
+ while read -r line; do echo "pidfile $line"; done <"$d/postmaster.pid"
+done 2>/dev/null
+`.trim();
+
+export interface FoundServer {
+  readonly dataDirectory: string;
+  readonly port: number;
+  readonly socketDirectory: string;
+  readonly listenAddress: string;
+  readonly binDirectory: string;
+  readonly account: string;
+  readonly control: string;
+  readonly logFile: string;
+}
+
+/**
+ * ```
+ * server 57
+ * exe /usr/lib/postgresql/15/bin/postgres
+ * account postgres
+ * output /var/log/postgresql/postgresql-15-main.log
+ * cgroup 0::/system.slice/system-postgresql.slice/postgresql@15-main.service
+ * pidfile 57
+ * pidfile /var/lib/postgresql/15/main
+ * pidfile 1795496961
+ * pidfile 5432
+ * pidfile /var/run/postgresql
+ * pidfile *
+ * ```
+ */
+export function parseFound(text: string): { readonly servers: readonly FoundServer[]; readonly closedCount: number } {
+  const lines = text.split("\n");
+  const starts = lines.flatMap((line, index) => (line.startsWith("server ") ? [index] : []));
+  const servers = starts.flatMap((start, at): readonly FoundServer[] => {
+    const block = lines.slice(start, starts[at + 1] ?? lines.length);
+    const valuesOf = (word: string): readonly string[] =>
+      block.filter((line) => line.startsWith(`${word} `) || line === word).map((line) => line.slice(word.length + 1));
+    const [, dataDirectory = "", , port = "", socketDirectory = "", listenAddress = ""] = valuesOf("pidfile");
+    const program = valuesOf("exe")[0] ?? "";
+    if (dataDirectory === "" || !/^\d+$/.test(port) || program === "") return [];
+    const output = valuesOf("output")[0] ?? "";
+    return [
+      {
+        dataDirectory,
+        port: Number(port),
+        socketDirectory,
+        listenAddress,
+        binDirectory: program.replace(/\/[^/]*$/, ""),
+        account: valuesOf("account")[0] ?? "postgres",
+        control: unitOf(valuesOf("cgroup")) ?? "pg_ctl",
+        // A pipe or a socket is no file to append to.
+        logFile: output.startsWith("/") && !output.startsWith("/dev/") ? output : "",
+      },
+    ];
+  });
+  return { servers, closedCount: lines.filter((line) => line === "closed").length };
+}
+
+/** A systemd unit that is the server's own; a login session's is not. */
+function unitOf(cgroups: readonly string[]): string | null {
+  for (const line of cgroups) {
+    const unit = /\/([^/]+\.service)$/.exec(line)?.[1];
+    if (unit !== undefined && /postgres|patroni/i.test(unit)) return unit;
+  }
+  return null;
+}
+
+export const postgresqlDiscovery: Discovery = {
+  look: async (access, ask) => {
+    const output = await access.run({ argv: ["/bin/sh", "-c", findScript] }, { deadlineMs: 15_000, maxBytes: 1 << 20 });
+    const found = parseFound(output.stdout);
+    const sighted = await Promise.all(found.servers.map((server) => lookAt(access, ask, server)));
+    const closed =
+      found.servers.length === 0 && found.closedCount > 0
+        ? [sentence("postgresql/servers-closed", { node: access.node })]
+        : [];
+    return {
+      members: sighted.flatMap((one) => one.members),
+      peers: sighted.flatMap((one) => one.peers),
+      problems: [...closed, ...sighted.flatMap((one) => one.problems)],
+    };
+  },
+};
+
+const identityStatement = `SELECT (SELECT system_identifier FROM pg_control_system()) AS system_identifier,
+ current_setting('cluster_name') AS cluster_name,
+ substring((SELECT setting FROM pg_settings WHERE name = 'primary_conninfo') FROM '(?:^|\\s)host\\s*=\\s*''?([^''\\s]+)') AS upstream,
+ (SELECT sender_host FROM pg_stat_wal_receiver) AS sender_host`;
+const peersStatement = "SELECT application_name, host(client_addr) AS client_address FROM pg_stat_replication";
+
+async function lookAt(access: NodeAccess, ask: DiscoveryAsk, server: FoundServer): Promise<Sighted> {
+  const problems: Sentence[] = [];
+  for (const login of loginsFor(access, server)) {
+    const settings = { ...login, ...settingsOf(server, ask.address) };
+    const asked = loginOf({ member: "", node: access.node, settings });
+    try {
+      const [identity] = await ask.postgres(asked, identityStatement);
+      const clusterKey = identity?.system_identifier;
+      if (clusterKey == null) continue;
+      const replicas = await ask.postgres(asked, peersStatement);
+      const upstream = [identity?.sender_host, identity?.upstream].filter((name) => name != null);
+      const peers = [
+        upstream,
+        ...replicas.map((row) =>
+          [row.application_name, notLoopback(row.client_address)].filter((name) => name != null),
+        ),
+      ];
+      return {
+        members: [{ clusterKey, clusterName: "postgresql", member: { node: access.node, settings } }],
+        peers: peers.filter((names) => names.length > 0).map((names) => ({ clusterKey, names })),
+        problems: [],
+      };
+    } catch (error) {
+      problems.push(ask.reasonOf(error));
+    }
+  }
+  return { members: [], peers: [], problems };
+}
+
+function settingsOf(
+  server: FoundServer,
+  address: string,
+): Record<"host" | "dataDirectory" | "binDirectory" | "account" | "control" | "logFile", string> & { port: number } {
+  const isEverywhere = ["*", "", "0.0.0.0", "::", "localhost"].includes(server.listenAddress);
+  const { dataDirectory, binDirectory, account, control, logFile, port } = server;
+  return {
+    host: isEverywhere ? address : server.listenAddress,
+    port,
+    dataDirectory,
+    binDirectory,
+    account,
+    control,
+    logFile,
+  };
+}
+
+/** The socket first, where the server sees the login's own account and needs no password. */
+function loginsFor(
+  access: NodeAccess,
+  server: FoundServer,
+): readonly { socketDirectory: string; user: string; database: string }[] {
+  const state = access.state();
+  const own = state.state === "ready" ? state.account : "";
+  const database = "postgres";
+  const overSocket = own === server.account && server.socketDirectory !== "" ? [own, "postgres"] : [];
+  return [
+    ...[...new Set(overSocket)].map((user) => ({ socketDirectory: server.socketDirectory, user, database })),
+    { socketDirectory: "", user: "postgres", database },
+  ];
+}
+
+/** A connection from the same machine names no other. */
+function notLoopback(address: string | null | undefined): string | null {
+  return address == null || address.startsWith("127.") || address === "::1" ? null : address;
+}

@@ -1,0 +1,32 @@
+import { defineEngine } from "../engine";
+import { postgresqlBalance } from "./balance";
+import { postgresqlConsistency } from "./consistency";
+import { postgresqlDiscovery } from "./discovery";
+import { postgresqlHealth } from "./health";
+import { postgresqlMembers } from "./members";
+import en from "./messages.en.json";
+import zhCN from "./messages.zh-CN.json";
+import { postgresqlProbes } from "./probes";
+import { failover, failoverOnAttestation } from "./recovery/failover";
+import { rejoin } from "./recovery/rejoin";
+import { restart } from "./recovery/restart";
+import { switchover } from "./recovery/switchover";
+import { postgresqlSettings } from "./settings";
+import { snapshotServers } from "./snapshot";
+import { postgresqlTolerance } from "./tolerance";
+
+/** PostgreSQL with streaming replication. */
+export const postgresql = defineEngine({
+  id: "postgresql",
+  settings: postgresqlSettings,
+  messages: { en, "zh-CN": zhCN },
+  discovery: postgresqlDiscovery,
+  probes: postgresqlProbes,
+  snapshot: snapshotServers,
+  members: postgresqlMembers,
+  health: postgresqlHealth,
+  balance: postgresqlBalance,
+  consistency: postgresqlConsistency,
+  tolerance: postgresqlTolerance,
+  recoveries: [switchover, failover, failoverOnAttestation, rejoin, restart],
+});

@@ -1,0 +1,59 @@
+import { sentence } from "../../../../contract/sentence";
+import type { RecoveryAction } from "../../engine";
+import { solePrimary, standbysOf, type Server, type ServersSnapshot } from "../snapshot";
+import {
+  canBeModel,
+  connectionTo,
+  createSlot,
+  hasSlot,
+  makeStandby,
+  serverIn,
+  slotNameOf,
+  startServer,
+  streamsFrom,
+} from "./steps";
+
+/** Brings a stopped server back as a standby of the primary there is now. */
+export const rejoin: RecoveryAction<ServersSnapshot> = {
+  action: "postgresql/rejoin-as-standby",
+  risk: "R2",
+  answers: ["postgresql/ServerStopped"],
+  verifyWithinMs: 60_000,
+
+  objections: (snapshot) => {
+    const primary = solePrimary(snapshot);
+    if (primary === null) return [sentence("postgresql/no-sole-primary")];
+    return modelFor(snapshot, primary) === null ? [sentence("postgresql/no-connection-to-copy")] : [];
+  },
+  targets: (snapshot) =>
+    snapshot.servers
+      .filter(({ standing }) => standing.kind === "stopped")
+      .map((server) => ({ target: server.member, objections: [] })),
+
+  plan: (snapshot, targetName) => {
+    const primary = solePrimary(snapshot);
+    const target = serverIn(snapshot, targetName);
+    const model = primary === null ? null : modelFor(snapshot, primary);
+    if (primary === null || target === null || model === null) return { steps: [], warnings: [] };
+    const slot = slotNameOf(target);
+    return {
+      steps: [
+        ...(hasSlot(primary, slot) ? [] : [createSlot(primary, slot)]),
+        makeStandby(target, connectionTo(primary, model, target.member), slot),
+        startServer(target, (now) => streamsFrom(now, target.member, primary.member)),
+      ],
+      warnings: [sentence("postgresql/warning.may-have-diverged", { member: target.member, primary: primary.member })],
+    };
+  },
+
+  verify: (before, after, target) => {
+    const primary = solePrimary(before);
+    return primary === null ? sentence("postgresql/no-sole-primary") : streamsFrom(after, target, primary.member);
+  },
+};
+
+/** A connection string that is known to work for replication here: another standby's, or the one the primary used when it was a standby. */
+function modelFor(snapshot: ServersSnapshot, primary: Server): string | null {
+  const server = [...standbysOf(snapshot), primary].find(canBeModel);
+  return server?.state.kind === "value" ? server.state.value.primaryConnection : null;
+}
