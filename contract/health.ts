@@ -26,6 +26,8 @@ export const findingSchema = z.object({
   level: levelSchema.exclude(["ok"]),
   subject: subjectSchema,
   facts: z.record(z.string(), factSchema),
+  /** Present on a finding of level unknown: why it cannot be told. */
+  reason: sentenceSchema.optional(),
   evidence: z.array(evidenceIdSchema),
   /** Desktop wall clock when this finding was first seen on this subject without a gap since. */
   firstSeenAt: z.number(),

@@ -1,0 +1,102 @@
+import type { DiscoveredCluster, Discovery, Login, Node } from "../../contract/inventory";
+import { sentence, type Sentence } from "../../contract/sentence";
+import type { AnyEngine, DiscoveryAsk, Sighted } from "../engine/engine";
+import type { NodeAccess } from "../ssh/access";
+
+export interface DiscoverParts {
+  readonly engines: readonly AnyEngine[];
+  /** Makes a login usable under a name; the same name again gives the same access. */
+  readonly reach: (node: Node) => Promise<{ readonly access: NodeAccess; readonly address: string }>;
+  /** The user's own name for a host, by its alias or its HostName; null where ssh_config does not know it. */
+  readonly aliasOf: (name: string) => string | null;
+  readonly asks: (access: NodeAccess, address: string) => DiscoveryAsk;
+  readonly reasonOf: (error: unknown, node: string) => Sentence;
+  readonly progress: (line: Sentence) => void;
+}
+
+/** A cluster never spans more hosts than this in one look; a longer walk is more likely a loop of names. */
+const mostHosts = 200;
+
+interface Walk {
+  readonly nodes: Map<string, Node>;
+  readonly addresses: Map<string, string>;
+  readonly sighted: { readonly engine: string; readonly seen: Sighted }[];
+  readonly problems: Sentence[];
+}
+
+/** From one host to the clusters it belongs to, asking each host they speak of in turn. */
+export async function discover(parts: DiscoverParts, discoveryId: string, seed: Login): Promise<Discovery> {
+  const walk: Walk = { nodes: new Map(), addresses: new Map(), sighted: [], problems: [] };
+  const queue: Login[] = [{ ...seed, host: parts.aliasOf(seed.host) ?? seed.host }];
+  while (queue.length > 0 && walk.nodes.size < mostHosts) {
+    const round = queue.splice(0).filter((login) => isNew(walk, login.host));
+    for (const login of round) walk.nodes.set(login.host, { node: login.host, login });
+    const found = await Promise.all(round.map((login) => visit(parts, walk, login)));
+    queue.push(...found.flat().map((names) => nextLogin(parts, seed, names)));
+  }
+  return { discoveryId, clusters: group(walk), problems: walk.problems };
+}
+
+function isNew(walk: Walk, host: string): boolean {
+  return !walk.nodes.has(host) && ![...walk.addresses.values()].includes(host);
+}
+
+/** Asks one host; gives the names of the hosts it speaks of. */
+async function visit(parts: DiscoverParts, walk: Walk, login: Login): Promise<readonly (readonly string[])[]> {
+  const node = { node: login.host, login };
+  parts.progress(sentence("discover/asking", { node: login.host }));
+  try {
+    const { access, address } = await parts.reach(node);
+    walk.addresses.set(login.host, address);
+    await access.ready();
+    const seen = await Promise.all(
+      parts.engines.map(async (engine) => ({
+        engine: engine.id,
+        seen: await engine.discovery?.look(access, parts.asks(access, address)),
+      })),
+    );
+    const whole = seen.flatMap((one) => (one.seen === undefined ? [] : [{ engine: one.engine, seen: one.seen }]));
+    walk.sighted.push(...whole);
+    walk.problems.push(...whole.flatMap((one) => one.seen.problems));
+    const memberCount = whole.reduce((sum, one) => sum + one.seen.members.length, 0);
+    parts.progress(sentence("discover/found", { node: login.host, memberCount }));
+    return whole.flatMap((one) => one.seen.peers.map((peer) => peer.names));
+  } catch (error) {
+    const reason = parts.reasonOf(error, login.host);
+    walk.nodes.delete(login.host);
+    walk.problems.push(reason);
+    parts.progress(reason);
+    return [];
+  }
+}
+
+/** The user's own entry for the host wins; otherwise the host is tried with the login of the seed. */
+function nextLogin(parts: DiscoverParts, seed: Login, names: readonly string[]): Login {
+  const alias = names.map(parts.aliasOf).find((found) => found !== null);
+  if (alias != null) return { host: alias };
+  return { ...seed, host: names[names.length - 1] ?? seed.host };
+}
+
+function group(walk: Walk): DiscoveredCluster[] {
+  const clusters = new Map<string, DiscoveredCluster>();
+  for (const { engine, seen } of walk.sighted) {
+    for (const { clusterKey, clusterName, member } of seen.members) {
+      const key = `${engine} ${clusterKey}`;
+      const known = clusters.get(key) ?? { engine, suggestedName: clusterName, nodes: [], members: [], problems: [] };
+      const isTwin = known.members.some(
+        (other) => other.settings.dataDirectory === member.settings.dataDirectory && other.node === member.node,
+      );
+      const isSecond = known.members.some((other) => other.node === member.node);
+      const name = isSecond ? `${member.node}:${String(member.settings.port ?? "")}` : member.node;
+      const node = walk.nodes.get(member.node);
+      if (isTwin || node === undefined) continue;
+      const nodes = known.nodes.some((other) => other.node === node.node) ? known.nodes : [...known.nodes, node];
+      clusters.set(key, { ...known, nodes, members: [...known.members, { ...member, member: name }] });
+    }
+  }
+  return [...clusters.values()].map((cluster) => ({
+    ...cluster,
+    nodes: [...cluster.nodes].sort((one, other) => one.node.localeCompare(other.node)),
+    members: [...cluster.members].sort((one, other) => one.member.localeCompare(other.member)),
+  }));
+}
