@@ -19,7 +19,6 @@ export const requestNames = [
   "question:answer",
   "recovery:plan",
   "recovery:approve",
-  "recovery:undo",
   "recovery:resolve",
   "recovery:acknowledge",
   "recovery:runs",

@@ -75,7 +75,6 @@ export const requests = {
       .strict(),
     runRecordSchema,
   ),
-  "recovery:undo": request(runId, runRecordSchema),
   "recovery:resolve": request(runId, runRecordSchema),
   "recovery:acknowledge": request(
     z.object({ runId: z.string().max(64), note: z.string().min(1).max(2000) }).strict(),

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
+import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { BinariesChoice } from "./embedded/binaries";
 import { startEmbeddedCluster, whatIsMissing, type EmbeddedCluster } from "./embedded/embedded-cluster";
@@ -73,16 +74,19 @@ for (const binaries of ["npm", "debian"] satisfies BinariesChoice[]) {
 
       it("takes a login on the Unix socket by peer through an SSH forwarding", async () => {
         const node = cluster.nodes[1];
-        const local = join(cluster.directory, "client", "forwarded");
+        const local = join(cluster.directory, "client", ".s.PGSQL.5432");
         const remote = join(node.socketDirectory, `.s.PGSQL.${node.postgresPort}`);
         const forwarding = spawn("ssh", ["-F", cluster.sshConfigPath, "-N", "-L", `${local}:${remote}`, node.name], {
           stdio: "ignore",
         });
         try {
           await until(() => existsSync(local), "the forwarded socket");
-          const { default: pg } = await import("pg");
-          const stream = (await import("node:net")).connect(local);
-          const client = new pg.Client({ user: "postgres", database: "postgres", stream: () => stream });
+          const client = new pg.Client({
+            user: "postgres",
+            database: "postgres",
+            host: join(cluster.directory, "client"),
+            port: 5432,
+          });
           await client.connect();
           const { rows } = await client.query<{ cluster_name: string }>("SHOW cluster_name");
           expect(rows).toEqual([{ cluster_name: "keel-2" }]);

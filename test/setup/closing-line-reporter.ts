@@ -16,4 +16,3 @@ export class ClosingLineReporter implements Reporter {
     console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
   }
 }
-

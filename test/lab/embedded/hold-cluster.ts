@@ -16,4 +16,4 @@ async function hold(): Promise<void> {
   process.once("SIGTERM", release);
 }
 
-await hold();
+void hold();

@@ -1,7 +1,7 @@
-import { sentence } from "../../../../contract/sentence";
+import { sentence, type Sentence } from "../../../../contract/sentence";
 import type { RecoveryAction } from "../../engine";
 import { solePrimary, type ServersSnapshot } from "../snapshot";
-import { isPrimary, isStandby, provenStopped, serverIn, startServer, stopServer, streamsFrom } from "./steps";
+import { isPrimary, isStandby, serverIn, startServer, stopServer, streamsFrom } from "./steps";
 
 /** Stops a server that answers and starts it again, in the same role. */
 export const restart: RecoveryAction<ServersSnapshot> = {
@@ -26,7 +26,7 @@ export const restart: RecoveryAction<ServersSnapshot> = {
     const server = serverIn(snapshot, targetName);
     if (server === null) return { steps: [], warnings: [] };
     const wasPrimary = server.standing.kind === "primary";
-    const inRole = (now: ServersSnapshot): ReturnType<typeof isPrimary> =>
+    const inRole = (now: ServersSnapshot): Sentence | null =>
       wasPrimary ? isPrimary(now, server.member) : backInRole(snapshot, now, server.member);
     return {
       steps: [
@@ -43,7 +43,7 @@ export const restart: RecoveryAction<ServersSnapshot> = {
       : backInRole(before, after, target),
 };
 
-function backInRole(before: ServersSnapshot, now: ServersSnapshot, member: string): ReturnType<typeof provenStopped> {
+function backInRole(before: ServersSnapshot, now: ServersSnapshot, member: string): Sentence | null {
   const primary = solePrimary(before);
   return primary === null ? isStandby(now, member) : streamsFrom(now, member, primary.member);
 }

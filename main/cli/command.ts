@@ -1,0 +1,235 @@
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { randomUUID } from "node:crypto";
+import type { Assessment } from "../../contract/assessment";
+import type { Gives, RequestName, Takes } from "../../contract/channels";
+import type { Level } from "../../contract/health";
+import type { Question } from "../../contract/inventory";
+import { say } from "../../contract/say";
+import { languageSchema, sentence, type Language, type Sentence } from "../../contract/sentence";
+import { catalogues } from "../catalogue";
+import { createCore } from "../core";
+import type { Core } from "../core-port";
+import { verifyJournal } from "../recovery/journal";
+
+export interface CommandParts {
+  readonly version: string;
+  readonly standardDirectory: string;
+  readonly out: (line: string) => void;
+  readonly err: (line: string) => void;
+}
+
+/** As monitoring plugins end: 0 ok, 1 warning, 2 critical, 3 unknown. */
+const exitCodes: Readonly<Record<Level, number>> = { ok: 0, watch: 1, degraded: 1, critical: 2, unknown: 3 };
+const words: Readonly<Record<number, string>> = { 0: "OK", 1: "WARNING", 2: "CRITICAL", 3: "UNKNOWN" };
+
+/** Something in the way, already said in full; the command ends with 3. */
+class Stop extends Error {}
+
+const options = {
+  name: { type: "string" },
+  "accept-host-key": { type: "string", multiple: true },
+  format: { type: "string", default: "html" },
+  out: { type: "string" },
+  language: { type: "string", default: "en" },
+  data: { type: "string" },
+  "ssh-config": { type: "string" },
+} as const;
+
+/** Carries out one command line and gives the code it should end with. */
+export async function runCommand(argv: readonly string[], parts: CommandParts): Promise<number> {
+  const parsed = parse(argv, parts);
+  if (parsed === null) return 3;
+  const [command, subject] = parsed.positionals;
+  const language = languageSchema.catch("en").parse(parsed.values.language);
+  const tell = (one: Sentence): string => say(catalogues[language], language, one);
+  if (command === "verify-audit") return verifyAudit(subject ?? "", parts, tell);
+  if (command === undefined || !["add", "check", "report", "list"].includes(command)) {
+    parts.err(tell(sentence("cli/usage")));
+    return 3;
+  }
+  const savePath = { current: null as string | null };
+  const core = createCore({
+    userDataDirectory: parsed.values.data ?? parts.standardDirectory,
+    version: parts.version,
+    electron: "none",
+    shell: {
+      protect: () => Promise.resolve(null),
+      unprotect: () => Promise.resolve(null),
+      chooseSavePath: () => Promise.resolve(savePath.current),
+    },
+    sshConfigPath: parsed.values["ssh-config"] ?? process.env.EVENKEEL_SSH_CONFIG ?? null,
+    interactive: true,
+    watch: false,
+  });
+  const accepted = parsed.values["accept-host-key"] ?? [];
+  core.onEvent((name, payload) => {
+    if (name === "question:raised") void answerQuestion(core, payload as Question, accepted, parts, tell);
+  });
+  const context: Context = { core, parts, tell, language };
+  try {
+    switch (command) {
+      case "add":
+        return await add(context, subject, parsed.values.name);
+      case "check":
+        return await check(context, subject);
+      case "report":
+        savePath.current = parsed.values.out === undefined ? null : resolve(parsed.values.out);
+        return await report(context, subject, parsed.values.format, savePath.current);
+      default:
+        return await list(context);
+    }
+  } catch (error) {
+    if (error instanceof Stop) return 3;
+    throw error;
+  } finally {
+    await core.close();
+  }
+}
+
+function parse(
+  argv: readonly string[],
+  parts: CommandParts,
+): ReturnType<typeof parseArgs<{ options: typeof options; allowPositionals: true }>> | null {
+  try {
+    return parseArgs({ args: [...argv], options, allowPositionals: true });
+  } catch (error) {
+    parts.err((error as Error).message);
+    return null;
+  }
+}
+
+interface Context {
+  readonly core: Core;
+  readonly parts: CommandParts;
+  readonly tell: (one: Sentence) => string;
+  readonly language: Language;
+}
+
+async function ask<N extends RequestName>(
+  { core, parts, tell }: Context,
+  name: N,
+  argument: Takes<N>,
+): Promise<Gives<N>> {
+  const reply = await core.handle(name, argument);
+  if (reply.ok) return reply.value;
+  parts.out(`EVENKEEL UNKNOWN - ${tell(reply.sentence)}`);
+  throw new Stop();
+}
+
+/** Nobody is there to be asked: a host key passes only when its fingerprint was given, everything else is refused with what to do. */
+async function answerQuestion(
+  core: Core,
+  question: Question,
+  accepted: readonly string[],
+  parts: CommandParts,
+  tell: Context["tell"],
+): Promise<void> {
+  const { questionId } = question;
+  if (question.kind === "host-key-unknown" && accepted.includes(question.fingerprint)) {
+    await core.handle("question:answer", { questionId, answer: { kind: "accept" } });
+    return;
+  }
+  const facts =
+    question.kind === "host-key-unknown"
+      ? { node: question.node, fingerprint: question.fingerprint }
+      : { node: question.node };
+  parts.err(tell(sentence(`cli/asked.${question.kind}`, facts)));
+  await core.handle("question:answer", { questionId, answer: { kind: "refuse" } });
+}
+
+async function add(context: Context, host: string | undefined, name: string | undefined): Promise<number> {
+  const { parts, tell } = context;
+  if (host === undefined) return usage(context);
+  const found = await ask(context, "discovery:start", { discoveryId: randomUUID(), login: { host } });
+  for (const problem of found.problems) parts.err(tell(problem));
+  if (found.clusters.length === 0) {
+    parts.out(`EVENKEEL UNKNOWN - ${tell(sentence("discover/nothing", { node: host }))}`);
+    return 3;
+  }
+  for (const [index, cluster] of found.clusters.entries()) {
+    const kept = name === undefined ? cluster.suggestedName : index === 0 ? name : `${name}-${index + 1}`;
+    await ask(context, "discovery:keep", { name: kept, cluster });
+    parts.out(
+      tell(sentence("cli/added", { name: kept, members: cluster.members.map(({ member }) => member).join(", ") })),
+    );
+  }
+  return 0;
+}
+
+async function assessed(context: Context, name: string): Promise<Assessment> {
+  const cluster = (await ask(context, "fleet:read", undefined)).find(
+    (one) => one.name === name || one.clusterId === name,
+  );
+  if (cluster === undefined) {
+    context.parts.out(`EVENKEEL UNKNOWN - ${context.tell(sentence("request/cluster-unknown", { cluster: name }))}`);
+    throw new Stop();
+  }
+  await ask(context, "cluster:refresh", { clusterId: cluster.clusterId });
+  const assessment = await ask(context, "cluster:read", { clusterId: cluster.clusterId });
+  if (assessment !== null) return assessment;
+  context.parts.out(`EVENKEEL UNKNOWN - ${context.tell(sentence("request/nothing-read-yet", { cluster: name }))}`);
+  throw new Stop();
+}
+
+async function check(context: Context, name: string | undefined): Promise<number> {
+  const { parts, tell } = context;
+  if (name === undefined) return usage(context);
+  const { level, findings, members } = await assessed(context, name);
+  // A doubt beside something bad does not hide it; a doubt beside nothing but small things does.
+  const doubts = findings.filter((finding) => finding.level === "unknown").length;
+  const code = level === "watch" && doubts > 0 ? 3 : exitCodes[level];
+  const shown = findings.filter(({ explainedBy }) => explainedBy === null);
+  const first =
+    shown[0] === undefined ? tell(sentence("cli/all-well", { name, count: members.length })) : tell(shown[0]);
+  parts.out(`EVENKEEL ${words[code] ?? ""} - ${name}: ${first}`);
+  for (const finding of shown) {
+    const reason = finding.reason === undefined ? "" : ` ${tell(finding.reason)}`;
+    parts.out(`[${finding.level}] ${tell(finding)}${reason}`);
+  }
+  return code;
+}
+
+async function report(
+  context: Context,
+  name: string | undefined,
+  format: string,
+  path: string | null,
+): Promise<number> {
+  const { parts, tell, language } = context;
+  if (name === undefined || path === null || (format !== "html" && format !== "json")) return usage(context);
+  if (!existsSync(dirname(path))) {
+    parts.err(tell(sentence("cli/no-directory", { directory: dirname(path) })));
+    return 3;
+  }
+  const { clusterId } = await assessed(context, name);
+  const written = await ask(context, "report:export", { clusterId, format, language });
+  parts.out(tell(sentence("cli/written", { path: written?.path ?? "" })));
+  return 0;
+}
+
+async function list(context: Context): Promise<number> {
+  for (const cluster of await ask(context, "fleet:read", undefined))
+    context.parts.out(`${cluster.name}\t${cluster.engine}\t${cluster.memberCount}`);
+  return 0;
+}
+
+function usage({ parts, tell }: Context): number {
+  parts.err(tell(sentence("cli/usage")));
+  return 3;
+}
+
+function verifyAudit(path: string, parts: CommandParts, tell: (one: Sentence) => string): number {
+  if (!existsSync(path)) {
+    parts.err(tell(sentence("cli/no-file", { path })));
+    return 3;
+  }
+  const { damagedLine, lineCount, head } = verifyJournal(readFileSync(path, "utf8"));
+  if (damagedLine === null) {
+    parts.out(tell(sentence("cli/audit-whole", { path, lineCount, head })));
+    return 0;
+  }
+  parts.out(tell(sentence("cli/audit-damaged", { path, line: damagedLine })));
+  return 2;
+}

@@ -1,0 +1,122 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { homedir, userInfo } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+import type { EventName, EventPayload } from "../contract/channels";
+import { clusterSchema, type Cluster } from "../contract/inventory";
+import { preferencesSchema, standardPreferences } from "../contract/preferences";
+import { sentence } from "../contract/sentence";
+import { systemClock } from "./clock";
+import type { Core, CoreListener, CoreParts } from "./core-port";
+import type { AnyEngine } from "./engine/engine";
+import { engines, hostEngine } from "./engine/registry";
+import { answer, RequestError } from "./ipc/answer";
+import { createHandlers } from "./ipc/handlers";
+import { createPasswords } from "./ipc/passwords";
+import { createQuestions } from "./ipc/questions";
+import { createMonitor } from "./monitor/monitor";
+import { createPerformer } from "./probe/perform";
+import { createTakeReadings } from "./probe/run-probes";
+import { createPostgresWire } from "./probe/wire/postgres";
+import { openJournal } from "./recovery/journal";
+import { createRunner } from "./recovery/runner";
+import { hostKeyCheck } from "./ssh/host-keys";
+import { createAccess } from "./ssh/pool";
+import { readSshConfig, resolveLogin } from "./ssh/ssh-config";
+import { openDocument } from "./store/durable-file";
+
+/** A question waits this long for the person at the desktop. */
+const questionWaitMs = 60_000;
+const lookEveryMs = 500;
+
+/** Builds the parts in order; the only place where instances are made. Throws StoreError or RecoveryError when files are damaged. */
+export function createCore(parts: CoreParts): Core {
+  const clock = systemClock;
+  const listeners = new Set<CoreListener>();
+  const announce = <N extends EventName>(name: N, payload: EventPayload<N>): void =>
+    listeners.forEach((listener) => listener(name, payload));
+
+  const at = (file: string): string => join(parts.userDataDirectory, file);
+  const inventory = openDocument<Cluster[]>(at("inventory.json"), z.array(clusterSchema), [], () => clock.nowMs());
+  const preferences = openDocument(at("preferences.json"), preferencesSchema, standardPreferences, () => clock.nowMs());
+  const questions = createQuestions({
+    newId: randomUUID,
+    raised: (question) => announce("question:raised", question),
+    settled: (questionId) => announce("question:settled", { questionId }),
+    waitMs: parts.interactive ? questionWaitMs : 0,
+  });
+
+  const desktop = { homeDirectory: homedir(), user: userInfo().username, environment: process.env };
+  const config = (): ReturnType<typeof readSshConfig> => readSshConfig(parts.sshConfigPath, desktop);
+  const access = createAccess({
+    clock,
+    random: Math.random,
+    newNonce: () => randomBytes(16).toString("hex"),
+    asker: questions,
+    hostKeys: hostKeyCheck,
+    resolve: async (login) => resolveLogin(await config(), login),
+  });
+  const postgres = createPostgresWire(createPasswords(questions));
+  const monitor = createMonitor({
+    clock,
+    access,
+    take: createTakeReadings({ clock, postgres }),
+    engineOf,
+    host: hostEngine,
+    pauseMs: () => preferences.read().cycleSeconds * 1000,
+    watch: parts.watch,
+    announce: (assessment) => {
+      announce("assessment:changed", assessment);
+      announce("fleet:changed", handlers.fleet());
+    },
+  });
+  const journal = openJournal(at("journal.log"));
+  const runner = createRunner({
+    journal,
+    observer: monitor,
+    performer: createPerformer({ access, postgres }),
+    newId: randomUUID,
+    nowMs: () => clock.nowMs(),
+    operator: desktop.user,
+    isReadOnly: () => preferences.read().readOnly,
+    engineOf,
+    announce: (run) => announce("run:changed", run),
+    lookEveryMs,
+  });
+  const handlers = createHandlers({
+    core: parts,
+    clock,
+    inventory,
+    preferences,
+    questions,
+    access,
+    config,
+    postgres,
+    monitor,
+    runner,
+    announce,
+  });
+  for (const cluster of inventory.read()) handlers.begin(cluster);
+
+  return {
+    handle: (name, argument) => answer(handlers.requests, name, argument),
+    onEvent: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    close: async () => {
+      monitor.close();
+      questions.close();
+      postgres.close();
+      await access.close();
+      journal.close();
+    },
+  };
+}
+
+function engineOf(cluster: Cluster): AnyEngine {
+  const engine = engines.find(({ id }) => id === cluster.engine);
+  if (engine === undefined)
+    throw new RequestError("not-found", sentence("request/engine-unknown", { engine: cluster.engine }));
+  return engine;
+}

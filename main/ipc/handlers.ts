@@ -1,0 +1,209 @@
+import { randomUUID } from "node:crypto";
+import type { Assessment, ClusterSummary } from "../../contract/assessment";
+import type { EventName, EventPayload, Gives, Takes } from "../../contract/channels";
+import type { Finding, Level } from "../../contract/health";
+import type { Cluster, EngineDescription } from "../../contract/inventory";
+import type { Preferences } from "../../contract/preferences";
+import type { Report } from "../../contract/report";
+import { sentence } from "../../contract/sentence";
+import { catalogues } from "../catalogue";
+import type { Clock } from "../clock";
+import type { CoreParts } from "../core-port";
+import { discover } from "../discover/discover";
+import { engines } from "../engine/registry";
+import type { Monitor } from "../monitor/monitor";
+import { reasonOf } from "../probe/run-probes";
+import type { PostgresWire } from "../probe/wire/postgres";
+import type { Runner } from "../recovery/runner";
+import { buildReport } from "../report/build-report";
+import { reportAsHtml } from "../report/as-html";
+import { reportAsJson } from "../report/as-json";
+import type { Access } from "../ssh/access";
+import { listHosts, resolveLogin, type SshConfig } from "../ssh/ssh-config";
+import { replace, type Document } from "../store/durable-file";
+import { RequestError, type Handlers } from "./answer";
+import type { Questions } from "./questions";
+
+export interface HandlerParts {
+  readonly core: CoreParts;
+  readonly clock: Clock;
+  readonly inventory: Document<Cluster[]>;
+  readonly preferences: Document<Preferences>;
+  readonly questions: Questions;
+  readonly access: Access;
+  readonly config: () => Promise<SshConfig>;
+  readonly postgres: PostgresWire;
+  readonly monitor: Monitor;
+  readonly runner: Runner;
+  readonly announce: <N extends EventName>(name: N, payload: EventPayload<N>) => void;
+}
+
+export interface CoreHandlers {
+  readonly requests: Handlers;
+  readonly fleet: () => ClusterSummary[];
+  /** Makes a cluster's hosts known and begins to read it. */
+  readonly begin: (cluster: Cluster) => void;
+}
+
+const discoveryCallMs = 10_000;
+
+/** From the name of a request to what the core does for it. */
+export function createHandlers(parts: HandlerParts): CoreHandlers {
+  const clusterOf = (clusterId: string): Cluster => {
+    const cluster = parts.inventory.read().find((one) => one.clusterId === clusterId);
+    if (cluster === undefined)
+      throw new RequestError("not-found", sentence("request/cluster-unknown", { cluster: clusterId }));
+    return cluster;
+  };
+  const fleet = (): ClusterSummary[] => parts.inventory.read().map((cluster) => summaryOf(parts, cluster));
+  const begin = (cluster: Cluster): void => {
+    for (const { node, login } of cluster.nodes) parts.access.know(node, login);
+    parts.monitor.add(cluster);
+  };
+
+  const requests: Handlers = {
+    "about:read": () =>
+      Promise.resolve({ version: parts.core.version, electron: parts.core.electron, engines: engines.map(describe) }),
+    "catalogue:read": ({ language }) => Promise.resolve({ ...catalogues[language] }),
+    "preferences:read": () => Promise.resolve(parts.preferences.read()),
+    "preferences:write": (preferences) => {
+      parts.preferences.write(preferences);
+      parts.announce("preferences:changed", preferences);
+      return Promise.resolve(preferences);
+    },
+    "fleet:read": () => Promise.resolve(fleet()),
+    "cluster:read": ({ clusterId }) => Promise.resolve(parts.monitor.latest(clusterOf(clusterId).clusterId)),
+    "cluster:refresh": ({ clusterId }) => parts.monitor.refresh(clusterOf(clusterId).clusterId),
+    "cluster:forget": async ({ clusterId }) => {
+      const cluster = clusterOf(clusterId);
+      if (parts.runner.openRun(clusterId) !== null)
+        throw new RequestError("refused", sentence("request/run-open", { name: cluster.name }));
+      parts.inventory.write(parts.inventory.read().filter((one) => one.clusterId !== clusterId));
+      parts.monitor.remove(clusterId);
+      const stillUsed = new Set(parts.inventory.read().flatMap(({ nodes }) => nodes.map(({ node }) => node)));
+      await Promise.all(
+        cluster.nodes.filter(({ node }) => !stillUsed.has(node)).map(({ node }) => parts.access.forget(node)),
+      );
+      parts.announce("fleet:changed", fleet());
+    },
+    "evidence:read": ({ clusterId, evidenceId }) => Promise.resolve(parts.monitor.evidence(clusterId, evidenceId)),
+    "hosts:list": async () => [...listHosts(await parts.config())],
+    "discovery:start": (argument) => find(parts, argument),
+    "discovery:keep": ({ name, cluster }) => {
+      const kept = parts.inventory.read();
+      if (kept.some((one) => one.name === name))
+        throw new RequestError("refused", sentence("request/cluster-name-taken", { name }));
+      const { engine, nodes, members } = cluster;
+      const added: Cluster = { clusterId: randomUUID(), name, engine, nodes, members, addedAt: parts.clock.nowMs() };
+      parts.inventory.write([...kept, added]);
+      begin(added);
+      parts.announce("fleet:changed", fleet());
+      return Promise.resolve({ clusterId: added.clusterId });
+    },
+    "question:list": () => Promise.resolve([...parts.questions.open()]),
+    "question:answer": ({ questionId, answer }) => {
+      if (!parts.questions.answer(questionId, answer))
+        throw new RequestError("not-found", sentence("request/question-gone"));
+      return Promise.resolve();
+    },
+    "recovery:plan": ({ clusterId, action, target }) => parts.runner.plan(clusterOf(clusterId), action, target),
+    "recovery:approve": ({ planId, fingerprint, typed, reason }) =>
+      parts.runner.approve(planId, fingerprint, typed, reason),
+    "recovery:resolve": ({ runId }) => parts.runner.resolve(runId),
+    "recovery:acknowledge": ({ runId, note }) => Promise.resolve(parts.runner.acknowledge(runId, note)),
+    "recovery:runs": ({ clusterId }) => Promise.resolve([...parts.runner.runs(clusterId)]),
+    "report:export": (argument) => exportReport(parts, clusterOf(argument.clusterId), argument),
+  };
+  return { requests, fleet, begin };
+}
+
+async function find(
+  parts: HandlerParts,
+  { discoveryId, login }: Takes<"discovery:start">,
+): Promise<Gives<"discovery:start">> {
+  const config = await parts.config();
+  const hosts = listHosts(config);
+  return discover(
+    {
+      engines,
+      reach: async (node) => {
+        parts.access.know(node.node, node.login);
+        return Promise.resolve({
+          access: parts.access.node(node.node),
+          address: resolveLogin(config, node.login).hostName,
+        });
+      },
+      aliasOf: (name) => hosts.find(({ alias, hostName }) => alias === name || hostName === name)?.alias ?? null,
+      asks: (access, address) => ({
+        address,
+        postgres: (asked, statement) => parts.postgres.query(access, asked, statement, discoveryCallMs),
+        reasonOf: (error) => reasonOf(error, access.node),
+      }),
+      reasonOf,
+      progress: (line) => parts.announce("discovery:progress", { discoveryId, line }),
+    },
+    discoveryId,
+    login,
+  );
+}
+
+function describe(engine: (typeof engines)[number]): EngineDescription {
+  const settings = Object.entries(engine.settings).map(([name, field]) => ({
+    name,
+    kind: field.kind,
+    secret: field.secret ?? false,
+  }));
+  return { engine: engine.id, settings, findings: [...engine.findings], recoveries: [...engine.recoveries] };
+}
+
+const order: readonly Level[] = ["critical", "degraded", "unknown", "watch", "ok"];
+
+function summaryOf(parts: HandlerParts, cluster: Cluster): ClusterSummary {
+  const assessment = parts.monitor.latest(cluster.clusterId);
+  return {
+    clusterId: cluster.clusterId,
+    name: cluster.name,
+    engine: cluster.engine,
+    memberCount: cluster.members.length,
+    nodeCount: cluster.nodes.length,
+    reachableNodeCount:
+      assessment === null
+        ? null
+        : assessment.nodes.filter(({ reachability }) => reachability.state === "reachable").length,
+    level: assessment?.level ?? "unknown",
+    unknowns: assessment?.unknowns ?? 0,
+    worstFinding: assessment === null ? null : worstOf(assessment.findings),
+    takenAt: assessment?.takenAt ?? null,
+    staleAfterMs: assessment?.staleAfterMs ?? 0,
+    openRunId: parts.runner.openRun(cluster.clusterId)?.runId ?? null,
+  };
+}
+
+function worstOf(findings: readonly Finding[]): Finding | null {
+  const shown = findings.filter(({ explainedBy }) => explainedBy === null);
+  return [...shown].sort((one, other) => order.indexOf(one.level) - order.indexOf(other.level))[0] ?? null;
+}
+
+async function exportReport(
+  parts: HandlerParts,
+  cluster: Cluster,
+  { format, language }: Takes<"report:export">,
+): Promise<Gives<"report:export">> {
+  const assessment: Assessment | null = parts.monitor.latest(cluster.clusterId);
+  if (assessment === null)
+    throw new RequestError("unavailable", sentence("request/nothing-read-yet", { cluster: cluster.name }));
+  const path = await parts.core.shell.chooseSavePath(`${cluster.name}.${format}`);
+  if (path === null) return null;
+  const report: Report = buildReport({
+    cluster,
+    assessment,
+    runs: parts.runner.runs(cluster.clusterId),
+    evidence: assessment.evidence.flatMap(({ id }) => parts.monitor.evidence(cluster.clusterId, id) ?? []),
+    generatedAt: parts.clock.nowMs(),
+    operator: process.env.USER ?? "",
+    appVersion: parts.core.version,
+    language,
+  });
+  replace(path, format === "json" ? reportAsJson(report) : reportAsHtml(report, catalogues[language]));
+  return { path };
+}

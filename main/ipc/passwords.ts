@@ -1,0 +1,42 @@
+import type { PostgresLogin } from "../probe/probe";
+import { targetName, type PasswordSource } from "../probe/wire/postgres";
+import type { Asker } from "../ssh/asker";
+
+/** Two wrong passwords are enough to lock an account; after them nobody is asked until the app starts anew. */
+const attempts = 2;
+
+/** Passwords of databases, asked of the person once and kept for as long as the app runs, in memory only. */
+export function createPasswords(asker: Asker): PasswordSource {
+  const known = new Map<string, string>();
+  const refusals = new Map<string, number>();
+  const asking = new Map<string, Promise<string | null>>();
+  const keyOf = (node: string, login: PostgresLogin): string => `${login.user}@${node} ${targetName(login.target)}`;
+
+  async function ask(key: string, node: string, login: PostgresLogin): Promise<string | null> {
+    const attempt = (refusals.get(key) ?? 0) + 1;
+    const answer = await asker.ask({ kind: "engine-password", node, engine: "postgresql", user: login.user, attempt });
+    if (answer.kind !== "secret") {
+      refusals.set(key, attempts);
+      return null;
+    }
+    known.set(key, answer.secret);
+    return answer.secret;
+  }
+
+  return {
+    password: async (node, login) => {
+      const key = keyOf(node, login);
+      const remembered = known.get(key);
+      if (remembered !== undefined) return remembered;
+      if ((refusals.get(key) ?? 0) >= attempts) return null;
+      const asked = asking.get(key) ?? ask(key, node, login).finally(() => asking.delete(key));
+      asking.set(key, asked);
+      return asked;
+    },
+    refused: (node, login) => {
+      const key = keyOf(node, login);
+      known.delete(key);
+      refusals.set(key, (refusals.get(key) ?? 0) + 1);
+    },
+  };
+}

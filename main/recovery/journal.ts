@@ -1,0 +1,123 @@
+import { createHash } from "node:crypto";
+import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+import { runRecordSchema, type RunRecord } from "../../contract/recovery";
+import { sentence } from "../../contract/sentence";
+import { RecoveryError } from "./recovery-error";
+
+/** Says what became of runs, on disk before anything is sent; each line is chained to the one before it. */
+export interface Journal {
+  /** Returns when the line is on the disk; throws RecoveryError `journal`, and then nothing may be sent. */
+  write(run: RunRecord): void;
+  /** The last word on each run, oldest run first. */
+  runs(): readonly RunRecord[];
+  close(): void;
+}
+
+const chainStart = "0".repeat(64);
+
+interface Line {
+  readonly previous: string;
+  readonly run: RunRecord;
+}
+
+/**
+ * Opens or begins a journal. A last line cut short by a crash was never acknowledged and is cut off; damage anywhere else is refused,
+ * because what follows it can no longer be trusted.
+ * ```
+ * 5f0c…9a {"previous":"0000…00","run":{"runId":…}}
+ * ```
+ */
+export function openJournal(path: string): Journal {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const bytes = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
+  const wholeBytes = bytes.lastIndexOf(0x0a) + 1;
+  const checked = verifyJournal(bytes.subarray(0, wholeBytes).toString("utf8"));
+  if (checked.damagedLine !== null)
+    throw new RecoveryError("journal", sentence("recovery/journal-damaged", { path, line: checked.damagedLine }));
+
+  const handle = openSync(path, "a", 0o600);
+  if (wholeBytes < bytes.length) ftruncateSync(handle, wholeBytes);
+  let head = checked.head;
+  let length = wholeBytes;
+  const latest = new Map(checked.runs.map((run) => [run.runId, run]));
+  let broken = false;
+
+  return {
+    write: (run) => {
+      const body = JSON.stringify({ previous: head, run } satisfies Line);
+      const digest = digestOf(body);
+      try {
+        if (broken) throw new Error("an earlier write failed");
+        writeWhole(handle, Buffer.from(`${digest} ${body}\n`));
+        fsyncSync(handle);
+      } catch (error) {
+        broken = true;
+        cutBack(handle, length);
+        throw new RecoveryError(
+          "journal",
+          sentence("recovery/journal-unwritable", { path, problem: (error as Error).message }),
+        );
+      }
+      length += Buffer.byteLength(`${digest} ${body}\n`);
+      head = digest;
+      latest.set(run.runId, run);
+    },
+    runs: () => [...latest.values()],
+    close: () => closeSync(handle),
+  };
+}
+
+/** A full disk may take a part of a line; the rest of the journal must stay readable. */
+function cutBack(handle: number, length: number): void {
+  try {
+    ftruncateSync(handle, length);
+  } catch (error) {
+    // The torn line is the last one, and the next opening cuts it off.
+    if (!(error instanceof Error)) throw error;
+  }
+}
+
+/** `writeSync` may write less than it was given, and says so only by its result. */
+function writeWhole(handle: number, bytes: Buffer): void {
+  for (let at = 0; at < bytes.length;) {
+    const written = writeSync(handle, bytes, at);
+    if (written === 0) throw new Error("nothing more could be written");
+    at += written;
+  }
+}
+
+export interface VerifiedJournal {
+  readonly lineCount: number;
+  /** The number of the first line that is not what was written there, counted from 1; null when all are. */
+  readonly damagedLine: number | null;
+  /** The digest of the last line, which stands for the whole journal. */
+  readonly head: string;
+  readonly runs: readonly RunRecord[];
+}
+
+/** Pure. Checks every line's digest and its link to the line before. */
+export function verifyJournal(text: string): VerifiedJournal {
+  const lines = text === "" ? [] : text.replace(/\n$/, "").split("\n");
+  let head = chainStart;
+  const latest = new Map<string, RunRecord>();
+  for (const [index, line] of lines.entries()) {
+    const run = checkLine(line, head);
+    if (run === null) return { lineCount: lines.length, damagedLine: index + 1, head, runs: [...latest.values()] };
+    head = line.slice(0, 64);
+    latest.set(run.runId, run);
+  }
+  return { lineCount: lines.length, damagedLine: null, head, runs: [...latest.values()] };
+}
+
+function checkLine(line: string, previous: string): RunRecord | null {
+  const body = line.slice(65);
+  if (line[64] !== " " || digestOf(body) !== line.slice(0, 64)) return null;
+  const parsed = JSON.parse(body) as { readonly previous?: unknown; readonly run?: unknown };
+  const run = runRecordSchema.safeParse(parsed.run);
+  return parsed.previous === previous && run.success ? run.data : null;
+}
+
+function digestOf(body: string): string {
+  return createHash("sha256").update(body).digest("hex");
+}

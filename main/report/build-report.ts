@@ -1,0 +1,39 @@
+import type { Assessment } from "../../contract/assessment";
+import type { EvidenceDetail } from "../../contract/figure";
+import type { Cluster } from "../../contract/inventory";
+import type { RunRecord } from "../../contract/recovery";
+import type { Report } from "../../contract/report";
+import type { Language } from "../../contract/sentence";
+import { redact } from "./redact";
+
+export interface ReportParts {
+  readonly cluster: Cluster;
+  readonly assessment: Assessment;
+  readonly runs: readonly RunRecord[];
+  readonly evidence: readonly EvidenceDetail[];
+  readonly generatedAt: number;
+  readonly operator: string;
+  readonly appVersion: string;
+  readonly language: Language;
+}
+
+/** Pure. Everything a report says, as data, with secrets taken out of what hosts answered. */
+export function buildReport(parts: ReportParts): Report {
+  const { nodes } = parts.assessment;
+  const silent = nodes.filter(({ reachability }) => reachability.state !== "reachable").map(({ node }) => node);
+  return {
+    schema: "evenkeel-report/1",
+    generatedAt: parts.generatedAt,
+    operator: parts.operator,
+    appVersion: parts.appVersion,
+    language: parts.language,
+    cluster: parts.cluster,
+    assessment: parts.assessment,
+    runs: parts.runs.map((run) => ({
+      ...run,
+      steps: run.steps.map((step) => ({ ...step, output: step.output === null ? null : redact(step.output) })),
+    })),
+    evidence: parts.evidence.map((one) => ({ ...one, raw: redact(one.raw) })),
+    coverage: { expected: nodes.length, observed: nodes.length - silent.length, notObserved: silent },
+  };
+}

@@ -1,0 +1,121 @@
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import type { z } from "zod";
+import { sentence, type Fact, type Sentence } from "../../contract/sentence";
+
+export type StoreErrorKind = "unwritable" | "damaged";
+
+/** A file of Evenkeel's own could not be kept or read; what was there before is still there. */
+export class StoreError extends Error {
+  constructor(
+    readonly kind: StoreErrorKind,
+    readonly facts: Readonly<Record<string, Fact>>,
+  ) {
+    super(`${kind} ${JSON.stringify(facts)}`);
+    this.name = "StoreError";
+  }
+  get sentence(): Sentence {
+    return sentence(`store/${this.kind}`, this.facts);
+  }
+}
+
+/** One JSON document on disk, checked against its schema whenever it is read or written. */
+export interface Document<T> {
+  read(): T;
+  write(value: T): void;
+}
+
+/**
+ * Opens a document. General settings libraries replace their file with a truncated one on a full disk and report success, so this writes
+ * aside, reads back and compares before it takes the place of the old file, and keeps the copy before as `.bak`.
+ */
+export function openDocument<T>(path: string, schema: z.ZodType<T>, standard: T, nowMs: () => number): Document<T> {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  let value = load(path, schema, standard, nowMs);
+  return {
+    read: () => value,
+    write: (next) => {
+      replace(path, `${JSON.stringify(schema.parse(next), null, 2)}\n`);
+      value = next;
+    },
+  };
+}
+
+/** The file, else the copy before it; a damaged file is moved aside, never overwritten. */
+function load<T>(path: string, schema: z.ZodType<T>, standard: T, nowMs: () => number): T {
+  if (!existsSync(path) && !existsSync(`${path}.bak`)) return standard;
+  for (const candidate of [path, `${path}.bak`]) {
+    if (!existsSync(candidate)) continue;
+    const parsed = parse(readFileSync(candidate, "utf8"), schema);
+    if (parsed !== null) return parsed.value;
+    const aside = join(dirname(path), "damaged", `${basename(candidate)}.${nowMs()}`);
+    mkdirSync(dirname(aside), { recursive: true, mode: 0o700 });
+    renameSync(candidate, aside);
+  }
+  throw new StoreError("damaged", { path });
+}
+
+function parse<T>(text: string, schema: z.ZodType<T>): { readonly value: T } | null {
+  try {
+    const parsed = schema.safeParse(JSON.parse(text));
+    return parsed.success ? { value: parsed.data } : null;
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+/** Puts a text in the place of a file so that either the old or the new one is there whole, whatever happens in between. */
+export function replace(path: string, text: string): void {
+  const temporary = `${path}.new`;
+  try {
+    rmSync(temporary, { force: true });
+    writeSynced(temporary, Buffer.from(text));
+    if (readFileSync(temporary, "utf8") !== text) throw new Error("what was read back is not what was written");
+    if (existsSync(path)) {
+      rmSync(`${path}.bak`, { force: true });
+      linkSync(path, `${path}.bak`);
+    }
+    renameSync(temporary, path);
+    syncDirectory(dirname(path));
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw new StoreError("unwritable", { path, problem: (error as Error).message });
+  }
+}
+
+function writeSynced(path: string, bytes: Buffer): void {
+  const handle = openSync(path, "wx", 0o600);
+  try {
+    for (let at = 0; at < bytes.length;) {
+      const written = writeSync(handle, bytes, at);
+      if (written === 0) throw new Error("nothing more could be written");
+      at += written;
+    }
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/** The new name itself must survive a power cut; Windows keeps no directory handles to flush. */
+function syncDirectory(path: string): void {
+  if (process.platform === "win32") return;
+  const handle = openSync(path, "r");
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
