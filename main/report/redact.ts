@@ -15,7 +15,7 @@ export function redact(text: string): string {
 
 /** Characters that draw nothing, or turn the direction of others, made visible. */
 export function visible(text: string): string {
-  return [...text]
+  return Array.from(text)
     .map((character) =>
       isInvisible(character.codePointAt(0) ?? 0) ? `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}` : character,
     )

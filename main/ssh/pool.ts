@@ -26,6 +26,7 @@ const unauthenticatedAtOnce = 8;
 /** All nodes with a login, one connection each, made when first needed and paced so that no server drops any. */
 export function createAccess(parts: AccessParts): Access {
   const links = new Map<string, NodeLink>();
+  const logins = new Map<string, string>();
   const listeners = new Set<(node: string, state: LinkState) => void>();
   const passphrases: Passphrases = new Map();
   const gates = new Map<string, Gate>();
@@ -65,6 +66,9 @@ export function createAccess(parts: AccessParts): Access {
       return link;
     },
     know: (name, login) => {
+      const written = JSON.stringify(login);
+      if (links.has(name) && logins.get(name) === written) return;
+      logins.set(name, written);
       links.get(name)?.close();
       links.set(name, makeLink(name, login));
     },
