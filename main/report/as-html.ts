@@ -8,7 +8,7 @@ import type { RunRecord } from "../../contract/recovery";
 import type { Report } from "../../contract/report";
 import { say } from "../../contract/say";
 import { sentence, type Catalogue, type Sentence } from "../../contract/sentence";
-import { visible } from "./redact";
+import { visible } from "../../contract/visible";
 import { reportStyle } from "./style";
 
 const marks: Readonly<Record<Level, string>> = { ok: "✔", watch: "◔", degraded: "▲", critical: "✖", unknown: "?" };

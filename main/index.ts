@@ -1,0 +1,46 @@
+import { join } from "node:path";
+import { app, dialog, Menu, type BrowserWindow } from "electron";
+import { version } from "../package.json";
+import { serve } from "./ipc/serve";
+import { appOrigin, createWindow, lockSession, registerScheme } from "./window";
+
+/** The desktop entry: one window, one core process, nothing decided here. */
+const output = join(__dirname, "..");
+let window: BrowserWindow | null = null;
+
+app.enableSandbox();
+registerScheme();
+// An own directory is for tests and the demo; an installed app always uses the user's.
+if (!app.isPackaged && process.env.EVENKEEL_USER_DATA !== undefined)
+  app.setPath("userData", process.env.EVENKEEL_USER_DATA);
+if (!app.requestSingleInstanceLock()) app.quit();
+app.on("second-instance", () => window?.focus());
+app.on("window-all-closed", () => app.quit());
+
+void app.whenReady().then(() => {
+  Menu.setApplicationMenu(null);
+  lockSession(join(output, "renderer"));
+  const served = serve({
+    corePath: join(output, "main", "core-process.cjs"),
+    origin: appOrigin,
+    window: () => window,
+    chooseSavePath,
+    core: {
+      userDataDirectory: app.getPath("userData"),
+      version,
+      electron: process.versions.electron,
+      sshConfigPath: process.env.EVENKEEL_SSH_CONFIG ?? null,
+      interactive: true,
+      watch: true,
+    },
+  });
+  app.once("will-quit", () => served.stop());
+  window = createWindow(join(output, "preload", "index.cjs"));
+  window.once("closed", () => (window = null));
+});
+
+async function chooseSavePath(suggestedName: string): Promise<string | null> {
+  if (window === null) return null;
+  const chosen = await dialog.showSaveDialog(window, { defaultPath: suggestedName });
+  return chosen.canceled || chosen.filePath === "" ? null : chosen.filePath;
+}

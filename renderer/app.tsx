@@ -1,0 +1,100 @@
+import { Alert, AppShell, Group, MantineProvider, NavLink, Text, useMantineColorScheme } from "@mantine/core";
+import { IconLayoutList, IconServer2, IconSettings } from "@tabler/icons-react";
+import { useEffect, type ReactElement } from "react";
+import { useWords } from "./i18n/words";
+import { levelColours } from "./parts/level-badge";
+import { QuestionDialog } from "./parts/question-dialog";
+import { go, useStore, type Place } from "./state/store";
+import { cssVariables, theme } from "./style/theme";
+import { ClusterView } from "./views/cluster-view";
+import { FleetView } from "./views/fleet-view";
+import { SettingsView } from "./views/settings-view";
+
+export function App(): ReactElement {
+  return (
+    <MantineProvider theme={theme} cssVariablesResolver={cssVariables} defaultColorScheme="auto">
+      <Frame />
+    </MantineProvider>
+  );
+}
+
+function Frame(): ReactElement {
+  const { word, said, language } = useWords();
+  const { setColorScheme } = useMantineColorScheme();
+  const { place, fleet, trouble, isCoreRunning, preferences } = useStore();
+  useEffect(
+    () => setColorScheme(preferences.colours === "system" ? "auto" : preferences.colours),
+    [preferences.colours, setColorScheme],
+  );
+  useEffect(() => void (document.documentElement.lang = language), [language]);
+  return (
+    <AppShell navbar={{ width: 220, breakpoint: 0 }} padding="lg">
+      <AppShell.Navbar p="xs">
+        <Text fw={750} size="lg" px="sm" py="xs">
+          Evenkeel
+        </Text>
+        <NavLink
+          component="button"
+          label={word("ui/fleet")}
+          leftSection={<IconLayoutList size={18} aria-hidden />}
+          active={place.kind === "fleet"}
+          onClick={() => go({ kind: "fleet" })}
+        />
+        {fleet?.map((one) => (
+          <NavLink
+            key={one.clusterId}
+            component="button"
+            label={one.name}
+            description={word(`ui/level.${one.level}`)}
+            leftSection={
+              <IconServer2 size={18} aria-hidden color={`var(--mantine-color-${levelColours[one.level]}-6)`} />
+            }
+            active={place.kind === "cluster" && place.clusterId === one.clusterId}
+            onClick={() => go({ kind: "cluster", clusterId: one.clusterId, page: "health" })}
+          />
+        ))}
+        <NavLink
+          component="button"
+          label={word("ui/settings")}
+          leftSection={<IconSettings size={18} aria-hidden />}
+          active={place.kind === "settings"}
+          onClick={() => go({ kind: "settings" })}
+        />
+      </AppShell.Navbar>
+      <AppShell.Main>
+        {!isCoreRunning && (
+          <Alert color="red" mb="md">
+            {word("ui/core-stopped")}
+          </Alert>
+        )}
+        {trouble !== null && (
+          <Alert
+            color="orange"
+            mb="md"
+            title={word("ui/trouble")}
+            withCloseButton
+            closeButtonLabel={word("ui/close")}
+            onClose={() => useStore.setState({ trouble: null })}
+          >
+            {said(trouble)}
+          </Alert>
+        )}
+        <Group display="block">
+          <Shown place={place} />
+        </Group>
+      </AppShell.Main>
+      <QuestionDialog />
+    </AppShell>
+  );
+}
+
+function Shown({ place }: { readonly place: Place }): ReactElement {
+  switch (place.kind) {
+    case "fleet":
+      return <FleetView />;
+    case "settings":
+      return <SettingsView />;
+    case "cluster":
+      return <ClusterView clusterId={place.clusterId} page={place.page} />;
+  }
+}

@@ -1,0 +1,72 @@
+import { Button, Code, Group, Modal, PasswordInput, Stack, Text } from "@mantine/core";
+import { useState, type ReactElement } from "react";
+import type { Answer, Question } from "../../contract/inventory";
+import { visible } from "../../contract/visible";
+import { request } from "../api";
+import { useWords, type Words } from "../i18n/words";
+import { ask, useStore } from "../state/store";
+
+/** The oldest question that waits for the person at the desktop. Closing it refuses; Enter accepts no key. */
+export function QuestionDialog(): ReactElement | null {
+  const question = useStore((state) => state.questions[0]);
+  return question === undefined ? null : <Asked key={question.questionId} question={question} />;
+}
+
+function titleOf(question: Question, { word }: Words): string {
+  const file = question.kind === "passphrase" ? question.identityFile : "";
+  const user = "user" in question ? question.user : "";
+  return word(`ui/q.${question.kind}`, { node: question.node, file, user });
+}
+
+function Asked({ question }: { readonly question: Question }): ReactElement {
+  const words = useWords();
+  const { word } = words;
+  const prompts = question.kind === "prompts" ? question.prompts : [{ text: titleOf(question, words), echo: false }];
+  const [replies, setReplies] = useState<readonly string[]>(prompts.map(() => ""));
+  const answer = (given: Answer): void =>
+    void ask(request("question:answer", { questionId: question.questionId, answer: given }));
+  const isKey = question.kind === "host-key-unknown";
+  const reply = (): Answer => {
+    if (isKey) return { kind: "accept" };
+    return question.kind === "prompts"
+      ? { kind: "replies", replies: [...replies] }
+      : { kind: "secret", secret: replies[0] ?? "", keep: false };
+  };
+  return (
+    <Modal
+      opened
+      onClose={() => answer({ kind: "refuse" })}
+      title={titleOf(question, words)}
+      size="lg"
+      closeButtonProps={{ "aria-label": word("ui/refuse") }}
+    >
+      <Stack>
+        {isKey && (
+          <>
+            <Text size="sm">{word("ui/q.host-key-help")}</Text>
+            <Code block fz="md">{`${question.address}\n${question.keyType}\n${question.fingerprint}`}</Code>
+          </>
+        )}
+        {!isKey &&
+          prompts.map((prompt, at) => (
+            <PasswordInput
+              key={at}
+              label={visible(prompt.text)}
+              defaultVisible={prompt.echo}
+              value={replies[at] ?? ""}
+              onChange={(event) => {
+                const text = event.currentTarget.value;
+                setReplies((now) => now.map((one, index) => (index === at ? text : one)));
+              }}
+            />
+          ))}
+        <Group>
+          <Button variant="default" onClick={() => answer({ kind: "refuse" })} data-autofocus>
+            {word("ui/refuse")}
+          </Button>
+          <Button onClick={() => answer(reply())}>{word(isKey ? "ui/accept" : "ui/answer")}</Button>
+        </Group>
+      </Stack>
+    </Modal>
+  );
+}

@@ -1,0 +1,109 @@
+import { create } from "zustand";
+import type { Assessment, ClusterSummary } from "../../contract/assessment";
+import type { Question } from "../../contract/inventory";
+import { standardPreferences, type Preferences } from "../../contract/preferences";
+import type { RunRecord } from "../../contract/recovery";
+import type { Catalogue, Sentence } from "../../contract/sentence";
+import { listen, request } from "../api";
+
+export type Page = "health" | "balance" | "consistency" | "recovery" | "report";
+export type Place =
+  | { readonly kind: "fleet" }
+  | { readonly kind: "settings" }
+  | { readonly kind: "cluster"; readonly clusterId: string; readonly page: Page };
+
+interface Known {
+  readonly place: Place;
+  /** Null until the core answered for the first time. */
+  readonly fleet: readonly ClusterSummary[] | null;
+  readonly assessments: Readonly<Record<string, Assessment>>;
+  readonly runs: Readonly<Record<string, RunRecord>>;
+  readonly questions: readonly Question[];
+  readonly progress: readonly Sentence[];
+  readonly preferences: Preferences;
+  readonly catalogue: Catalogue;
+  readonly isCoreRunning: boolean;
+  /** The last refusal, shown until it is closed. */
+  readonly trouble: Sentence | null;
+}
+
+export const useStore = create<Known>(() => ({
+  place: { kind: "fleet" },
+  fleet: null,
+  assessments: {},
+  runs: {},
+  questions: [],
+  progress: [],
+  preferences: standardPreferences,
+  catalogue: {},
+  isCoreRunning: true,
+  trouble: null,
+}));
+
+export function go(place: Place): void {
+  useStore.setState({ place });
+}
+
+/** Takes a reply apart: its value, or null with the refusal shown. */
+export async function ask<T>(
+  reply: Promise<{ readonly ok: true; readonly value: T } | { readonly ok: false; readonly sentence: Sentence }>,
+): Promise<T | null> {
+  const answered = await reply;
+  if (answered.ok) return answered.value;
+  useStore.setState({ trouble: answered.sentence });
+  return null;
+}
+
+/** Loads what is there and keeps it fresh by what the core announces. */
+export async function begin(): Promise<void> {
+  listen("fleet:changed", (fleet) => useStore.setState({ fleet }));
+  listen("assessment:changed", (one) =>
+    useStore.setState(({ assessments }) => ({ assessments: { ...assessments, [one.clusterId]: one } })),
+  );
+  listen("run:changed", (run) => useStore.setState(({ runs }) => ({ runs: { ...runs, [run.runId]: run } })));
+  listen("question:raised", (question) =>
+    useStore.setState(({ questions }) => ({ questions: [...questions, question] })),
+  );
+  listen("question:settled", ({ questionId }) =>
+    useStore.setState(({ questions }) => ({ questions: questions.filter((one) => one.questionId !== questionId) })),
+  );
+  listen("discovery:progress", ({ line }) => useStore.setState(({ progress }) => ({ progress: [...progress, line] })));
+  listen("preferences:changed", (preferences) => {
+    useStore.setState({ preferences });
+    void loadCatalogue();
+  });
+  listen("core:state", ({ state }) => {
+    useStore.setState({ isCoreRunning: state === "running" });
+    if (state === "running") void load();
+  });
+  await load();
+}
+
+async function load(): Promise<void> {
+  const preferences = await ask(request("preferences:read", undefined));
+  if (preferences !== null) useStore.setState({ preferences });
+  await loadCatalogue();
+  const fleet = await ask(request("fleet:read", undefined));
+  if (fleet === null) return;
+  useStore.setState({ fleet });
+  for (const { clusterId } of fleet) await loadCluster(clusterId);
+  const questions = await ask(request("question:list", undefined));
+  if (questions !== null) useStore.setState({ questions });
+}
+
+async function loadCluster(clusterId: string): Promise<void> {
+  const assessment = await ask(request("cluster:read", { clusterId }));
+  if (assessment !== null)
+    useStore.setState(({ assessments }) => ({ assessments: { ...assessments, [clusterId]: assessment } }));
+  const runs = await ask(request("recovery:runs", { clusterId }));
+  if (runs !== null)
+    useStore.setState((state) => ({
+      runs: { ...state.runs, ...Object.fromEntries(runs.map((run) => [run.runId, run])) },
+    }));
+}
+
+async function loadCatalogue(): Promise<void> {
+  const { language } = useStore.getState().preferences;
+  const catalogue = await ask(request("catalogue:read", { language }));
+  if (catalogue !== null) useStore.setState({ catalogue });
+}

@@ -1,0 +1,179 @@
+import { Anchor, Card, Group, SimpleGrid, Stack, Table, Text, Title } from "@mantine/core";
+import type { ReactElement } from "react";
+import type { Assessment } from "../../contract/assessment";
+import type { Finding, Level, NamedFigure } from "../../contract/health";
+import { useWords } from "../i18n/words";
+import { useEvidence } from "../parts/evidence-drawer";
+import { FigureText } from "../parts/figure-text";
+import { LevelBadge, levelColours } from "../parts/level-badge";
+
+const order: readonly Level[] = ["critical", "degraded", "unknown", "watch"];
+
+/** What is wrong, who is who, and what may still fail. */
+export function HealthView({ assessment }: { readonly assessment: Assessment }): ReactElement {
+  const { word } = useWords();
+  const shown = assessment.findings.filter(({ explainedBy }) => explainedBy === null);
+  const sorted = [...shown].sort((one, other) => order.indexOf(one.level) - order.indexOf(other.level));
+  return (
+    <Stack>
+      <Title order={2} size="h3">
+        {word("ui/findings")}
+      </Title>
+      {sorted.length === 0 && <Text>{word(assessment.level === "ok" ? "ui/no-findings" : "ui/missing")}</Text>}
+      {sorted.map((finding) => (
+        <FindingCard key={finding.code + JSON.stringify(finding.subject)} finding={finding} all={assessment.findings} />
+      ))}
+      <Title order={2} size="h3">
+        {word("ui/tolerance")}
+      </Title>
+      <Tolerances assessment={assessment} />
+      <Title order={2} size="h3">
+        {word("ui/members")}
+      </Title>
+      <Figures
+        rows={assessment.members.map(({ member, level, role, figures }) => ({
+          name: member,
+          level,
+          figures: [{ name: "ui/role", figure: role }, ...figures],
+        }))}
+      />
+      <Title order={2} size="h3">
+        {word("ui/nodes")}
+      </Title>
+      <Figures
+        rows={assessment.nodes.map((node) => ({
+          name: node.node,
+          level: node.level,
+          note: `ui/${node.reachability.state}`,
+          figures: node.figures,
+        }))}
+      />
+    </Stack>
+  );
+}
+
+function FindingCard({ finding, all }: { readonly finding: Finding; readonly all: readonly Finding[] }): ReactElement {
+  const { word, said, has } = useWords();
+  const show = useEvidence();
+  const folded = all.filter(({ explainedBy }) => explainedBy === finding.code);
+  const more = (part: string): string =>
+    has(`${finding.code}.${part}`) ? said({ code: `${finding.code}.${part}`, facts: finding.facts }) : "";
+  return (
+    <Card
+      withBorder
+      padding="sm"
+      style={{ borderLeft: `4px solid var(--mantine-color-${levelColours[finding.level]}-6)` }}
+    >
+      <Group justify="space-between" wrap="nowrap" align="start">
+        <Text fw={650} size="lg">
+          {said(finding)}
+        </Text>
+        <LevelBadge level={finding.level} />
+      </Group>
+      {finding.reason !== undefined && (
+        <Text size="sm" fs="italic">
+          {said(finding.reason)}
+        </Text>
+      )}
+      <Text size="sm">{more("meaning")}</Text>
+      <Text size="sm" fw={550}>
+        {more("remedy")}
+      </Text>
+      <Group gap="md" mt={4}>
+        <Text size="xs" c="dimmed">
+          {word("ui/since", { since: finding.firstSeenAt })}
+        </Text>
+        {finding.evidence.slice(0, 6).map((id) => (
+          <Anchor key={id} component="button" type="button" size="xs" onClick={() => show(id)}>
+            {id}
+          </Anchor>
+        ))}
+      </Group>
+      {folded.length > 0 && (
+        <Stack gap={2} mt="xs" pl="md">
+          <Text size="xs" c="dimmed">
+            {word("ui/explained", { count: folded.length })}
+          </Text>
+          {folded.map((one) => (
+            <Text key={one.code + JSON.stringify(one.subject)} size="sm">
+              {said(one)}
+            </Text>
+          ))}
+        </Stack>
+      )}
+    </Card>
+  );
+}
+
+function Tolerances({ assessment }: { readonly assessment: Assessment }): ReactElement {
+  const { word, said } = useWords();
+  return (
+    <SimpleGrid cols={{ base: 1, sm: 2 }}>
+      {assessment.tolerances.map(({ object, needs, has, tolerates }) => (
+        <Card key={object.code} withBorder padding="sm">
+          <Text size="sm">{said(object)}</Text>
+          <Text fw={700} size="xl" c={tolerates !== null && tolerates <= 0 ? "red" : "bright"}>
+            {tolerates === null ? word("ui/tolerates-unknown") : word("ui/tolerates", { count: tolerates })}
+          </Text>
+          {has !== null && (
+            <Text size="xs" c="dimmed">
+              {word("ui/needs-has", { needs, has })}
+            </Text>
+          )}
+        </Card>
+      ))}
+    </SimpleGrid>
+  );
+}
+
+interface Row {
+  readonly name: string;
+  readonly level: Level;
+  readonly note?: string;
+  readonly figures: readonly NamedFigure[];
+}
+
+function Figures({ rows }: { readonly rows: readonly Row[] }): ReactElement {
+  const { word } = useWords();
+  const names = [...new Set(rows.flatMap(({ figures }) => figures.map(({ name }) => name)))];
+  return (
+    <Table.ScrollContainer minWidth={700}>
+      <Table verticalSpacing={6}>
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>{word("ui/name")}</Table.Th>
+            <Table.Th>{word("ui/health")}</Table.Th>
+            {names.map((name) => (
+              <Table.Th key={name}>{word(name)}</Table.Th>
+            ))}
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {rows.map((row) => (
+            <Table.Tr key={row.name}>
+              <Table.Th scope="row">
+                {row.name}
+                {row.note !== undefined && (
+                  <Text size="xs" c="dimmed">
+                    {word(row.note)}
+                  </Text>
+                )}
+              </Table.Th>
+              <Table.Td>
+                <LevelBadge level={row.level} size="sm" />
+              </Table.Td>
+              {names.map((name) => {
+                const found = row.figures.find((one) => one.name === name);
+                return (
+                  <Table.Td key={name}>
+                    {found === undefined ? word("ui/missing") : <FigureText figure={found.figure} />}
+                  </Table.Td>
+                );
+              })}
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Table.ScrollContainer>
+  );
+}
