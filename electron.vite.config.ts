@@ -20,7 +20,7 @@ function bundle(inputs: Readonly<Record<string, string>>, directory: string): ob
     target: node,
     externalizeDeps: false,
     outDir: `out/${directory}`,
-    rollupOptions: {
+    rolldownOptions: {
       input: inputs,
       output: { format: "cjs", entryFileNames: "[name].cjs", chunkFileNames: "[name]-[hash].cjs" },
     },
@@ -43,7 +43,7 @@ export default defineConfig({
       target: chrome,
       minify: "oxc",
       outDir: "out/renderer",
-      rollupOptions: { input: resolve("renderer/index.html") },
+      rolldownOptions: { input: resolve("renderer/index.html") },
     },
   },
 });

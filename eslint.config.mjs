@@ -3,7 +3,18 @@ import reactHooks from "eslint-plugin-react-hooks";
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["node_modules", "out", "dist", ".cache", "artifacts", "test-results", "coverage"] },
+  {
+    ignores: [
+      "node_modules",
+      "out",
+      "dist",
+      ".cache",
+      "artifacts",
+      "test-results",
+      "coverage",
+      "test/setup/electron-shim",
+    ],
+  },
   js.configs.recommended,
   {
     files: ["**/*.ts", "**/*.tsx"],

@@ -8,7 +8,8 @@ import { appOrigin, createWindow, lockSession, registerScheme } from "./window";
 const output = join(__dirname, "..");
 let window: BrowserWindow | null = null;
 
-app.enableSandbox();
+// Chromium cannot be sandboxed as root; the start script then says so on the command line, an installed app never does.
+if (!app.commandLine.hasSwitch("no-sandbox")) app.enableSandbox();
 registerScheme();
 // An own directory is for tests and the demo; an installed app always uses the user's.
 if (!app.isPackaged && process.env.EVENKEEL_USER_DATA !== undefined)

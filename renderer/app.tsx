@@ -46,6 +46,7 @@ function Frame(): ReactElement {
             component="button"
             label={one.name}
             description={word(`ui/level.${one.level}`)}
+            styles={{ description: { color: "var(--mantine-color-text)", opacity: 1 } }}
             leftSection={
               <IconServer2 size={18} aria-hidden color={`var(--mantine-color-${levelColours[one.level]}-6)`} />
             }

@@ -25,6 +25,11 @@ export function Age({
   if (takenAt === null) return <Text size="sm">{word("ui/never")}</Text>;
   const ageMs = Math.max(0, now - takenAt);
   const age = formatUnit(Math.floor(ageMs / 1000) * 1000, "duration", language);
-  if (ageMs > staleAfterMs) return <Badge color="orange">{word("ui/stale", { age })}</Badge>;
+  if (ageMs > staleAfterMs)
+    return (
+      <Badge color="orange" variant="light">
+        {word("ui/stale", { age })}
+      </Badge>
+    );
   return <Text size="sm">{word("ui/ago", { age })}</Text>;
 }

@@ -32,7 +32,7 @@ export function LevelBadge({
   return (
     <Badge
       color={levelColours[level]}
-      variant={level === "ok" ? "light" : "filled"}
+      variant={level === "critical" ? "filled" : "light"}
       size={size}
       leftSection={<Icon size={13} aria-hidden />}
     >

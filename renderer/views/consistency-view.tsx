@@ -32,7 +32,9 @@ function Witnesses({ table }: { readonly table: WitnessTable }): ReactElement {
         <Title order={2} size="h4">
           {word(table.claim)}
         </Title>
-        <Badge color={colours[table.verdict]}>{word(`ui/verdict.${table.verdict}`)}</Badge>
+        <Badge variant="light" color={colours[table.verdict]}>
+          {word(`ui/verdict.${table.verdict}`)}
+        </Badge>
       </Group>
       <Table mt="sm">
         <Table.Tbody>

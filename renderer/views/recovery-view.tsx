@@ -198,6 +198,7 @@ function Run({ run }: { readonly run: RunRecord }): ReactElement {
           {word(run.action)} → {run.target}
         </Text>
         <Badge
+          variant="light"
           color={run.state === "done" ? "teal" : run.state === "in-doubt" || run.state === "failed" ? "red" : "blue"}
         >
           {word(`ui/run.${run.state}`)}

@@ -1,0 +1,139 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import AxeBuilder from "@axe-core/playwright";
+import { expect, test, type Page } from "@playwright/test";
+import { startEmbeddedCluster, type EmbeddedCluster } from "../lab/embedded/embedded-cluster";
+import { launchApp, picture, type Launched } from "./launch";
+
+test.describe.configure({ mode: "serial" });
+
+let lab: EmbeddedCluster;
+let launched: Launched;
+let directory: string;
+
+test.beforeAll(async () => {
+  lab = await startEmbeddedCluster();
+  directory = mkdtempSync(join(tmpdir(), "evenkeel-app-"));
+  launched = await launchApp(directory, lab.sshConfigPath);
+});
+
+test.afterAll(async () => {
+  await launched.app.close();
+  await lab.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+test("the window is locked: no node, no other origin, no new window, no permission", async () => {
+  const { app, page } = launched;
+  expect(page.url()).toBe("app://evenkeel/index.html");
+  const found = await page.evaluate(async () => ({
+    node: typeof (globalThis as { require?: unknown }).require,
+    bridge: Object.keys(window.evenkeel).sort(),
+    opened: window.open("https://example.org") === null,
+    notifications: await Notification.requestPermission(),
+  }));
+  expect(found).toEqual({ node: "undefined", bridge: ["on", "request"], opened: true, notifications: "denied" });
+  const asked = await page.evaluate(() => window.evenkeel.request["cluster:read"]({ clusterId: 7 as never }));
+  expect(asked).toMatchObject({ ok: false, kind: "argument-refused" });
+  expect(await app.evaluate(({ BrowserWindow }) => BrowserWindow.getAllWindows().length)).toBe(1);
+});
+
+test("a cluster is added from one host", async () => {
+  const { page } = launched;
+  await picture(page, "1-empty-fleet");
+  await page.getByRole("button", { name: "Add a cluster" }).click();
+  await page.getByLabel("One host of the cluster").fill("keel-1");
+  await page.getByRole("button", { name: "Find the cluster" }).click();
+  await expect(page.getByText("keel-1, keel-2, keel-3")).toBeVisible();
+  await page.getByLabel("Name", { exact: true }).fill("demo");
+  await picture(page, "2-found");
+  await page.getByRole("button", { name: "Keep", exact: true }).click();
+  await page.getByRole("row", { name: /demo/ }).getByRole("button").click();
+  await expect(page.getByText("Nothing was found.")).toBeVisible();
+  await expect(page.getByRole("button", { name: "primary", exact: true })).toBeVisible();
+  await picture(page, "3-healthy");
+});
+
+test("balance and consistency show every member's word", async () => {
+  const { page } = launched;
+  await page.getByRole("tab", { name: "Balance" }).click();
+  await expect(page.getByRole("heading", { name: "Connections" })).toBeVisible();
+  await picture(page, "4-balance");
+  await page.getByRole("tab", { name: "Consistency" }).click();
+  await expect(page.getByText("All agree")).toHaveCount(3);
+  await picture(page, "5-consistency");
+  expect(await problemsOf(page)).toEqual([]);
+});
+
+test("a killed primary is critical, fails over, and rejoins", async () => {
+  const { page } = launched;
+  await page.getByRole("tab", { name: "Health" }).click();
+  await lab.killPrimary();
+  await expect(page.getByText("No server accepts writes. Gone: keel-1.")).toBeVisible();
+  await picture(page, "6-critical");
+  expect(await problemsOf(page)).toEqual([]);
+  await recover(page, "Fail over keel-2", "7-plan");
+  await expect.poll(async () => (await lab.primary())?.name).toBe("keel-2");
+  await page.getByLabel("What was seen").fill("keel-2 took over");
+  await page.getByRole("button", { name: "I have looked at it" }).click();
+  await recover(page, "Rejoin as standby keel-1", "8-rejoin-plan");
+  await picture(page, "9-runs");
+  await page.getByRole("tab", { name: "Health" }).click();
+  await expect(page.getByRole("button", { name: "standby", exact: true })).toHaveCount(2);
+  await picture(page, "10-after");
+});
+
+async function recover(page: Page, action: string, name: string): Promise<void> {
+  const before = await page.getByText("done and verified").count();
+  await page.getByRole("tab", { name: "Recovery" }).click();
+  await page.getByRole("button", { name: action }).click();
+  await expect(page.getByRole("button", { name: "Run it" })).toBeDisabled();
+  await page.getByLabel("Confirmation").pressSequentially("demo");
+  await picture(page, name);
+  await page.getByRole("button", { name: "Run it" }).click();
+  await expect(page.getByText("done and verified")).toHaveCount(before + 1, { timeout: 90_000 });
+}
+
+test("the report tells the story", async () => {
+  const { app, page } = launched;
+  const path = join(directory, "demo.html");
+  await app.evaluate(({ dialog }, chosen) => {
+    dialog.showSaveDialog = () => Promise.resolve({ canceled: false, filePath: chosen });
+  }, path);
+  await page.getByRole("tab", { name: "Report" }).click();
+  await page.getByRole("button", { name: "Export HTML" }).click();
+  await expect(page.getByText(`Written: ${path}`)).toBeVisible();
+  const html = readFileSync(path, "utf8");
+  for (const told of ["Fail over", "Rejoin as standby", "pg_ctl promote"]) expect(html).toContain(told);
+});
+
+test("settings change the language and the colours at once", async () => {
+  const { page } = launched;
+  await page.getByRole("button", { name: "Settings" }).click();
+  await page.getByText("Dark", { exact: true }).click();
+  await page.getByText("简体中文").click();
+  await expect(page.getByRole("heading", { name: "设置" })).toBeVisible();
+  await page.getByRole("button", { name: /demo/ }).click();
+  await expect(page.getByRole("heading", { name: "发现" })).toBeVisible();
+  await picture(page, "11-dark-chinese");
+  expect(await problemsOf(page)).toEqual([]);
+});
+
+test("a core that is killed takes nothing of the window with it and comes back", async () => {
+  const { app, page } = launched;
+  const pid = await app.evaluate(
+    ({ app: shell }) => shell.getAppMetrics().find(({ name }) => name === "Evenkeel core")?.pid ?? -1,
+  );
+  expect(pid).toBeGreaterThan(0);
+  process.kill(pid, "SIGKILL");
+  await expect(page.getByText("核心已停止")).toBeVisible();
+  await expect(page.getByText("核心已停止")).toBeHidden();
+  await expect(page.getByRole("heading", { name: "发现" })).toBeVisible();
+});
+
+async function problemsOf(page: Page): Promise<readonly string[]> {
+  await page.waitForTimeout(300);
+  const { violations } = await new AxeBuilder({ page }).setLegacyMode().analyze();
+  return violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ""}`);
+}

@@ -1,0 +1,22 @@
+import type { Reporter, TestCase, TestResult } from "@playwright/test/reporter";
+
+/** Prints `N passed, N failed, N skipped` alone on the last line. */
+class ClosingLine implements Reporter {
+  private readonly counts = { passed: 0, failed: 0, skipped: 0 };
+
+  onTestEnd(test: TestCase, result: TestResult): void {
+    if (result.retry < test.retries && result.status !== "passed") return;
+    if (result.status === "skipped") {
+      this.counts.skipped += 1;
+      console.log(`skipped: ${test.title}`);
+    } else if (result.status === "passed") this.counts.passed += 1;
+    else this.counts.failed += 1;
+  }
+
+  onEnd(): void {
+    console.log(`${this.counts.passed} passed, ${this.counts.failed} failed, ${this.counts.skipped} skipped`);
+  }
+}
+
+// Playwright takes a reporter file's default export and no other.
+export { ClosingLine as default };
