@@ -6,7 +6,9 @@ const checks = [
   { name: "types", command: ["npx", "tsc", "-p", "."] },
   { name: "lint", command: ["npx", "eslint", "."] },
   { name: "formatting", command: ["npx", "prettier", "--check", "--log-level", "warn", "."] },
-  { name: "unit, SSH and engines", command: ["npx", "vitest", "run"], counts: true },
+  { name: "build", command: ["npx", "electron-vite", "build"] },
+  { name: "unit, SSH, engines and the core", command: ["npx", "vitest", "run"], counts: true },
+  { name: "app", command: ["npx", "playwright", "test"], counts: true },
 ];
 
 const total = { passed: 0, failed: 0, skipped: 0 };

@@ -1,0 +1,71 @@
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { describe, expect, it } from "vitest";
+import { catalogues } from "../main/catalogue";
+import { engines, hostEngine } from "../main/engine/registry";
+import { wireErrorKinds } from "../main/probe/wire-error";
+import { sshErrorKinds } from "../main/ssh/ssh-error";
+import en from "../renderer/i18n/en.json";
+import zhCN from "../renderer/i18n/zh-CN.json";
+
+const root = resolve(import.meta.dirname, "..");
+
+function texts(directory: string): string {
+  return readdirSync(join(root, directory))
+    .map((name) => {
+      const path = join(directory, name);
+      if (statSync(join(root, path)).isDirectory()) return texts(path);
+      return /\.tsx?$/.test(name) ? readFileSync(join(root, path), "utf8") : "";
+    })
+    .join("\n");
+}
+
+const source = texts("main") + texts("renderer");
+/** Codes that stand whole in the source. */
+const written = new Set(
+  [
+    ...source.matchAll(
+      /["`]((?:ssh|wire|probe|recovery|store|request|discover|report|cli|linux|postgresql|ui)\/[A-Za-z0-9.-]+)["`]/g,
+    ),
+  ].map((found) => found[1] ?? ""),
+);
+const english: Readonly<Record<string, string>> = { ...catalogues.en, ...en };
+const chinese: Readonly<Record<string, string>> = { ...catalogues["zh-CN"], ...zhCN };
+const placeholders = (template: string): readonly string[] =>
+  [...template.matchAll(/\{\{\s*(\w+)/g)].map((found) => found[1] ?? "").sort();
+
+describe("the message catalogue", () => {
+  it("has every code in both languages, with the same facts", () => {
+    expect(Object.keys(chinese).sort()).toEqual(Object.keys(english).sort());
+    for (const [code, template] of Object.entries(english)) {
+      const translated = chinese[code] ?? "";
+      expect([code, [...new Set(placeholders(translated))]]).toEqual([code, [...new Set(placeholders(template))]]);
+    }
+  });
+
+  it("has words for every code the source raises", () => {
+    const files = new Set(["linux/title"]);
+    const missing = [...written].filter(
+      (code) => english[code] === undefined && !files.has(code) && !/\.(en|zh-CN)$/.test(code),
+    );
+    expect(missing).toEqual([]);
+  });
+
+  it("has words for every kind of error, finding and recovery", () => {
+    const codes = [
+      ...sshErrorKinds.map((kind) => `ssh/${kind}`),
+      ...wireErrorKinds.map((kind) => `wire/${kind}`),
+      ...[hostEngine, ...engines].flatMap((engine) =>
+        engine.findings.flatMap((code) => [code, `${code}.meaning`, `${code}.remedy`]),
+      ),
+      ...engines.flatMap((engine) => engine.recoveries),
+    ];
+    expect(codes.filter((code) => english[code] === undefined)).toEqual([]);
+  });
+
+  it("says Chinese in Chinese", () => {
+    const names = new Set(["postgresql/title", "postgresql/column.walStatus"]);
+    const latin = Object.entries(chinese).filter(([code, text]) => !/[\u4e00-\u9fff]/.test(text) && !names.has(code));
+    expect(latin).toEqual([]);
+  });
+});
