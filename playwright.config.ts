@@ -2,7 +2,7 @@ import { defineConfig } from "@playwright/test";
 
 export default defineConfig({
   testDir: "test/app",
-  globalSetup: "./test/app/display.ts",
+  globalSetup: "./test/setup/display.ts",
   outputDir: "test-results",
   timeout: 90_000,
   expect: { timeout: 30_000 },

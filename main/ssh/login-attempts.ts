@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
-import {
-  OpenSSHAgent,
+import ssh2, {
   type AnyAuthMethod,
   type AuthenticationType,
   type IdentityCallback,
   type KnownPublicKeys,
+  type OpenSSHAgent,
   type ParsedKey,
 } from "ssh2";
 import type { Asker } from "./asker";
@@ -104,11 +104,11 @@ export function createLoginAttempts(
 }
 
 function agentOf(login: ResolvedLogin, socketPath: string): OpenSSHAgent {
-  return login.identitiesOnly ? new ChosenKeysAgent(socketPath, login.identityFiles) : new OpenSSHAgent(socketPath);
+  return login.identitiesOnly ? new ChosenKeysAgent(socketPath, login.identityFiles) : new ssh2.OpenSSHAgent(socketPath);
 }
 
 /** With IdentitiesOnly an agent may hold fifty keys and only the configured ones are offered, or the server ends the login. */
-class ChosenKeysAgent extends OpenSSHAgent {
+class ChosenKeysAgent extends ssh2.OpenSSHAgent {
   constructor(
     socketPath: string,
     private readonly identityFiles: readonly string[],

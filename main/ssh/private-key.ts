@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { utils, type ParsedKey } from "ssh2";
+import ssh2, { type ParsedKey } from "ssh2";
 import type { Asker } from "./asker";
 import { SshError } from "./ssh-error";
 
@@ -21,14 +21,14 @@ export async function loadPrivateKey(
   const text = await readKeyFile(node, identityFile);
   if (text === null) return null;
   const remembered = passphrases.get(identityFile);
-  const first = utils.parseKey(text, remembered);
+  const first = ssh2.utils.parseKey(text, remembered);
   if (!(first instanceof Error)) return single(first);
   if (!isEncrypted(first)) throw new SshError("key-unreadable", node, { file: identityFile, problem: first.message });
 
   for (let attempt = 1; attempt <= passphraseAttempts; attempt += 1) {
     const answer = await asker.ask({ kind: "passphrase", node, identityFile, attempt });
     if (answer.kind !== "secret") throw new SshError("passphrase-missing", node, { file: identityFile });
-    const parsed = utils.parseKey(text, answer.secret);
+    const parsed = ssh2.utils.parseKey(text, answer.secret);
     if (!(parsed instanceof Error)) {
       passphrases.set(identityFile, answer.secret);
       return single(parsed);

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import AxeBuilder from "@axe-core/playwright";
 import { expect, test, type Page } from "@playwright/test";
+import { recover } from "../demo/walk";
 import { startEmbeddedCluster, type EmbeddedCluster } from "../lab/embedded/embedded-cluster";
 import { launchApp, picture, type Launched } from "./launch";
 
@@ -73,27 +74,16 @@ test("a killed primary is critical, fails over, and rejoins", async () => {
   await expect(page.getByText("No server accepts writes. Gone: keel-1.")).toBeVisible();
   await picture(page, "6-critical");
   expect(await problemsOf(page)).toEqual([]);
-  await recover(page, "Fail over keel-2", "7-plan");
+  await recover(page, "Fail over keel-2", () => picture(page, "7-plan"));
   await expect.poll(async () => (await lab.primary())?.name).toBe("keel-2");
   await page.getByLabel("What was seen").fill("keel-2 took over");
   await page.getByRole("button", { name: "I have looked at it" }).click();
-  await recover(page, "Rejoin as standby keel-1", "8-rejoin-plan");
+  await recover(page, "Rejoin as standby keel-1", () => picture(page, "8-rejoin-plan"));
   await picture(page, "9-runs");
   await page.getByRole("tab", { name: "Health" }).click();
   await expect(page.getByRole("button", { name: "standby", exact: true })).toHaveCount(2);
   await picture(page, "10-after");
 });
-
-async function recover(page: Page, action: string, name: string): Promise<void> {
-  const before = await page.getByText("done and verified").count();
-  await page.getByRole("tab", { name: "Recovery" }).click();
-  await page.getByRole("button", { name: action }).click();
-  await expect(page.getByRole("button", { name: "Run it" })).toBeDisabled();
-  await page.getByLabel("Confirmation").pressSequentially("demo");
-  await picture(page, name);
-  await page.getByRole("button", { name: "Run it" }).click();
-  await expect(page.getByText("done and verified")).toHaveCount(before + 1, { timeout: 90_000 });
-}
 
 test("the report tells the story", async () => {
   const { app, page } = launched;

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 
-/** Where there is no display, starts a virtual one for all tests and ends it afterwards. */
-async function provideDisplay(): Promise<(() => void) | undefined> {
+/** Where there is no display, starts a virtual one; gives what ends it. */
+export async function provideDisplay(): Promise<(() => void) | undefined> {
   if (process.platform !== "linux" || process.env.DISPLAY !== undefined) return undefined;
   const server = spawn("Xvfb", ["-displayfd", "3", "-screen", "0", "1440x900x24", "-nolisten", "tcp"], {
     stdio: ["ignore", "ignore", "ignore", "pipe"],
@@ -18,4 +18,5 @@ async function provideDisplay(): Promise<(() => void) | undefined> {
   };
 }
 
+// Playwright takes the default export of its global set-up and no other.
 export { provideDisplay as default };
