@@ -104,7 +104,9 @@ export function createLoginAttempts(
 }
 
 function agentOf(login: ResolvedLogin, socketPath: string): OpenSSHAgent {
-  return login.identitiesOnly ? new ChosenKeysAgent(socketPath, login.identityFiles) : new ssh2.OpenSSHAgent(socketPath);
+  return login.identitiesOnly
+    ? new ChosenKeysAgent(socketPath, login.identityFiles)
+    : new ssh2.OpenSSHAgent(socketPath);
 }
 
 /** With IdentitiesOnly an agent may hold fifty keys and only the configured ones are offered, or the server ends the login. */
