@@ -1,4 +1,5 @@
 import type { Duplex } from "node:stream";
+import { setTimeout as pause } from "node:timers/promises";
 import type { ClientChannel } from "ssh2";
 import type { Clock } from "../clock";
 import type { DialTarget, Limits, LinkState, NodeAccess } from "./access";
@@ -25,6 +26,8 @@ export interface NodeLink extends NodeAccess {
 const firstBackoffMs = 1_000;
 const longestBackoffMs = 60_000;
 const channelOpenMs = 10_000;
+const roomAttempts = 6;
+const roomPauseMs = 50;
 const identityLimits: Limits = { deadlineMs: 10_000, maxBytes: 4_096 };
 
 /**
@@ -104,7 +107,7 @@ export function createNodeLink(parts: NodeLinkParts): NodeLink {
 
   async function workerOf(made: Connection): Promise<ShellWorker> {
     if (worker?.isUsable === true) return worker;
-    const channel = await openShell(made, parts.node);
+    const channel = await openWhenRoom(made, parts.node);
     worker = createShellWorker(channel, parts);
     return worker;
   }
@@ -146,12 +149,28 @@ export function createNodeLink(parts: NodeLinkParts): NodeLink {
     try {
       return await openShell(made, parts.node);
     } catch (error) {
-      if (!(error instanceof SshError) || error.kind !== "channel-refused" || worker === null) throw error;
+      if (!isRefusal(error) || worker === null) throw error;
       worker.close();
       worker = null;
-      return openShell(made, parts.node);
+      return openWhenRoom(made, parts.node);
     }
   }
+}
+
+/** A session that was closed here still counts on the server until its shell is gone. Nothing was sent yet, so asking again is safe. */
+async function openWhenRoom(made: Connection, node: string): Promise<ClientChannel> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await openShell(made, node);
+    } catch (error) {
+      if (!isRefusal(error) || attempt === roomAttempts) throw error;
+      await pause(roomPauseMs * attempt);
+    }
+  }
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof SshError && error.kind === "channel-refused";
 }
 
 function openShell(made: Connection, node: string): Promise<ClientChannel> {
