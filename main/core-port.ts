@@ -30,6 +30,8 @@ export interface CoreParts {
   readonly sshConfigPath: string | null;
   /** False where nobody can be asked: every question is refused at once. */
   readonly interactive: boolean;
+  /** False where nothing may be changed: the journal is then only read, because another process may be writing it. */
+  readonly mayRecover: boolean;
   /** False for a one-shot command: clusters are read when asked, not in cycles. */
   readonly watch: boolean;
 }

@@ -70,7 +70,7 @@ export function createCore(parts: CoreParts): Core {
       announce("fleet:changed", handlers.fleet());
     },
   });
-  const journal = openJournal(at("journal.log"));
+  const journal = openJournal(at("journal.log"), parts.mayRecover ? "write" : "read");
   const runner = createRunner({
     journal,
     observer: monitor,
@@ -82,6 +82,7 @@ export function createCore(parts: CoreParts): Core {
     engineOf,
     announce: (run) => announce("run:changed", run),
     lookEveryMs,
+    mayRecover: parts.mayRecover,
   });
   const handlers = createHandlers({
     core: parts,

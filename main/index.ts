@@ -33,6 +33,7 @@ void app.whenReady().then(() => {
       sshConfigPath: process.env.EVENKEEL_SSH_CONFIG ?? null,
       interactive: true,
       watch: true,
+      mayRecover: true,
     },
   });
   app.once("will-quit", () => served.stop());

@@ -62,6 +62,7 @@ export async function runCommand(argv: readonly string[], parts: CommandParts): 
     sshConfigPath: parsed.values["ssh-config"] ?? process.env.EVENKEEL_SSH_CONFIG ?? null,
     interactive: true,
     watch: false,
+    mayRecover: false,
   });
   const accepted = parsed.values["accept-host-key"] ?? [];
   core.onEvent((name, payload) => {

@@ -28,7 +28,7 @@ interface Line {
  * 5f0c…9a {"previous":"0000…00","run":{"runId":…}}
  * ```
  */
-export function openJournal(path: string): Journal {
+export function openJournal(path: string, access: "write" | "read" = "write"): Journal {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const bytes = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
   const wholeBytes = bytes.lastIndexOf(0x0a) + 1;
@@ -36,6 +36,7 @@ export function openJournal(path: string): Journal {
   if (checked.damagedLine !== null)
     throw new RecoveryError("journal", sentence("recovery/journal-damaged", { path, line: checked.damagedLine }));
 
+  if (access === "read") return readJournal(path, checked.runs);
   const handle = openSync(path, "a", 0o600);
   if (wholeBytes < bytes.length) ftruncateSync(handle, wholeBytes);
   let head = checked.head;
@@ -65,6 +66,18 @@ export function openJournal(path: string): Journal {
     },
     runs: () => [...latest.values()],
     close: () => closeSync(handle),
+  };
+}
+
+/** A journal beside its writer, such as the command line beside an open app: a second writer would fork the chain. */
+function readJournal(path: string, runs: readonly RunRecord[]): Journal {
+  return {
+    write: () => {
+      const problem = "it was opened for reading";
+      throw new RecoveryError("journal", sentence("recovery/journal-unwritable", { path, problem }));
+    },
+    runs: () => runs,
+    close: () => undefined,
   };
 }
 

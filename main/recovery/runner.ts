@@ -23,6 +23,8 @@ export interface RunnerParts {
   readonly announce: (run: RunRecord) => void;
   /** Between two looks at what a step has done. */
   readonly lookEveryMs: number;
+  /** False where the journal belongs to another process, which settles its runs itself. */
+  readonly mayRecover: boolean;
 }
 
 export interface Runner {
@@ -53,11 +55,11 @@ export function createRunner(parts: RunnerParts): Runner {
   const plans = new Map<string, Kept>();
   const drafts = new Map<string, Kept>();
   const beginning = new Set<string>();
-  settleInterrupted(parts);
+  if (parts.mayRecover) settleInterrupted(parts);
 
   const runsOf = (clusterId: string): readonly RunRecord[] =>
     parts.journal.runs().filter((run) => run.clusterId === clusterId);
-  const openRun = (clusterId: string): RunRecord | null => runsOf(clusterId).find((run) => isOpen(run.state)) ?? null;
+  const openRun = (clusterId: string): RunRecord | null => runsOf(clusterId).find(isUnsettled) ?? null;
 
   async function plan(cluster: Cluster, action: string, target: string): Promise<PlanAnswer> {
     return parts.engineOf(cluster).open(async (engine) => {
@@ -111,8 +113,7 @@ export function createRunner(parts: RunnerParts): Runner {
     },
     acknowledge: (runId, note) => {
       const run = runNamed(parts, runId);
-      const settled = run.state === "in-doubt" ? ended(parts, move(run, "failed"), run.verdict) : run;
-      return record(parts, { ...settled, needsAcknowledgement: false, acknowledgement: note });
+      return record(parts, { ...run, needsAcknowledgement: false, acknowledgement: note });
     },
     runs: runsOf,
     openRun,
@@ -134,7 +135,7 @@ function refuseUnlessAllowed(
   if (plan.fingerprint !== fingerprint) refuse("recovery/plan-changed");
   if (parts.nowMs() > plan.expiresAt) refuse("recovery/plan-expired");
   if (plan.confirmation.kind === "type" && typed !== plan.confirmation.text) refuse("recovery/not-confirmed");
-  if (beginning.has(cluster.clusterId) || runs.some((run) => isOpen(run.state))) refuse("recovery/another-run");
+  if (beginning.has(cluster.clusterId) || runs.some(isUnsettled)) refuse("recovery/another-run");
   const recent = runs.find(
     (run) => run.needsAcknowledgement && parts.nowMs() - (run.endedAt ?? run.approvedAt) < cooldownMs,
   );
@@ -296,6 +297,11 @@ async function verify(parts: RunnerParts, kept: Kept, run: RunRecord): Promise<v
     await pause(parts.lookEveryMs);
   }
   record(parts, ended(parts, move(run, "in-doubt"), missing ?? sentence("recovery/not-verified")));
+}
+
+/** A run in doubt that a person has looked at stays in doubt, and no longer stands in the way. */
+function isUnsettled(run: RunRecord): boolean {
+  return isOpen(run.state) && !(run.state === "in-doubt" && run.acknowledgement !== null);
 }
 
 function withStep(run: RunRecord, index: number, change: Partial<RunStep>): RunRecord {

@@ -35,6 +35,7 @@ describe.skipIf(missing !== null)(`the main job on a real cluster ${missing ?? "
       sshConfigPath: lab.sshConfigPath,
       interactive: false,
       watch: false,
+      mayRecover: true,
     });
   });
 

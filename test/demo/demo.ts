@@ -37,6 +37,7 @@ async function keepCluster(lab: EmbeddedCluster, directory: string): Promise<voi
     sshConfigPath: lab.sshConfigPath,
     interactive: false,
     watch: false,
+    mayRecover: false,
   });
   const ask = async <N extends RequestName>(name: N, argument: Takes<N>): Promise<Gives<N>> => {
     const reply = await core.handle(name, argument);
