@@ -188,7 +188,7 @@ function balance(page: Page, one: Balance): string {
   const most = Math.max(1, ...amounts);
   const rows = one.shares.map(
     ({ member, amount }, at) =>
-      `<tr><th>${escape(member)}</th><td><meter min="0" max="${most}" value="${amounts[at] ?? 0}"></meter> ${page.figure(amount)}</td></tr>`,
+      `<tr><th>${escape(member)}</th><td>${amount.state === "missing" ? "" : `<meter min="0" max="${most}" value="${amounts[at] ?? 0}"></meter> `}${page.figure(amount)}</td></tr>`,
   );
   return `<h3>${page.word(one.measure)}</h3><table><tbody>${rows.join("")}</tbody></table><p class="small">${page.word("report/skew")}: ${page.figure(one.skew)}</p>`;
 }

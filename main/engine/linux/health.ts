@@ -1,4 +1,5 @@
 import type { Subject } from "../../../contract/health";
+import { sentence, type Sentence } from "../../../contract/sentence";
 import type { HealthRule, Sighting } from "../engine";
 import { clockOffsetMs, type Host, type HostsSnapshot } from "./snapshot";
 
@@ -12,6 +13,12 @@ const clockWatchMs = 500;
 const clockDegradedMs = 2_000;
 
 const node = (host: Host): Subject => ({ kind: "node", node: host.node });
+
+/** Why a part of a host could not be read, or null when all of it was. */
+function unread(host: Host): Sentence | null {
+  if (host.pulse.kind !== "value") return host.pulse.reason;
+  return host.facts.kind === "value" ? null : host.facts.reason;
+}
 
 /** A rule over each host by itself. */
 function each(see: (host: Host) => readonly Sighting[]): (snapshot: HostsSnapshot) => readonly Sighting[] {
@@ -39,13 +46,13 @@ export const linuxHealth: readonly HealthRule<HostsSnapshot>[] = [
     code: "linux/HostNotRead",
     level: "watch",
     find: each((host) =>
-      host.reachability.state === "reachable" && host.pulse.kind !== "value"
+      host.reachability.state !== "unreachable" && unread(host) !== null
         ? [
             {
               subject: node(host),
               facts: { node: host.node },
-              evidence: [host.pulse.evidence.id],
-              cannotTell: host.pulse.reason,
+              evidence: [host.pulse.evidence.id, host.facts.evidence.id],
+              cannotTell: unread(host) ?? sentence("linux/no-clock"),
             },
           ]
         : [],

@@ -129,6 +129,27 @@ export const postgresqlHealth: readonly HealthRule<ServersSnapshot>[] = [
     ),
   },
   {
+    code: "postgresql/ServerPartlyRead",
+    level: "watch",
+    // What was not read cannot be called well: a slot nobody saw may be filling the disk.
+    find: each((server) =>
+      server.state.kind !== "value"
+        ? []
+        : [server.replication, server.slots, server.prepared].flatMap((reading): readonly Sighting[] =>
+            reading.kind === "value"
+              ? []
+              : [
+                  {
+                    subject: { kind: "object", object: reading.evidence.id, member: server.member },
+                    facts: { member: server.member },
+                    evidence: [reading.evidence.id],
+                    cannotTell: reading.reason,
+                  },
+                ],
+          ),
+    ),
+  },
+  {
     code: "postgresql/StandbyNotStreaming",
     level: "degraded",
     find: (snapshot) =>
