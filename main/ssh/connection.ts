@@ -3,27 +3,20 @@ import type { Duplex } from "node:stream";
 import { Client, type Algorithms, type AnyAuthMethod, type ConnectConfig, type ServerHostKeyAlgorithm } from "ssh2";
 import type { Clock } from "../clock";
 import type { Asker } from "./asker";
+import { dialBy, openShellOf } from "./built-in-channels";
 import type { HostKeyCheck, HostKeyVerdict } from "./host-key-check";
 import { createLoginAttempts, type LoginAttempts } from "./login-attempts";
 import { createPatience } from "./patience";
 import type { Passphrases } from "./private-key";
 import type { ResolvedLogin } from "./resolved-login";
 import { SshError } from "./ssh-error";
+import { createLoss, type Connection, type Loss } from "./transport";
 
 export interface ConnectionParts {
   readonly clock: Clock;
   readonly asker: Asker;
   readonly hostKeys: HostKeyCheck;
   readonly passphrases: Passphrases;
-}
-
-/** A client that logged in on the target, and all hops below it. */
-export interface Connection {
-  readonly client: Client;
-  readonly login: ResolvedLogin;
-  /** Called once, when the target or any hop is gone; ssh2 alone would not tell for a client on top of another. */
-  onLost(listener: (error: SshError) => void): void;
-  close(): void;
 }
 
 /** Twenty seconds from silence to certainty: three unanswered questions, five seconds apart, and the one after. */
@@ -55,7 +48,7 @@ const algorithms = {
   hmac: ["hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512"],
 } satisfies Algorithms;
 
-/** Logs in on the target through its jump hosts, each hop with its own login and its own host key. Throws SshError. */
+/** Logs in by ssh2 on the target through its jump hosts, each hop with its own login and its own host key. Throws SshError. */
 export async function connect(login: ResolvedLogin, parts: ConnectionParts): Promise<Connection> {
   const clients: Client[] = [];
   const loss = createLoss();
@@ -83,27 +76,12 @@ export async function connect(login: ResolvedLogin, parts: ConnectionParts): Pro
   }
   const client = clients[clients.length - 1];
   if (client === undefined) throw new SshError("closed", login.host);
-  return { client, login, onLost: loss.listen, close: () => loss.lose(new SshError("closed", login.host)) };
-}
-
-interface Loss {
-  lose(error: SshError): void;
-  listen(listener: (error: SshError) => void): void;
-}
-
-function createLoss(): Loss {
-  let lost: SshError | null = null;
-  const listeners: ((error: SshError) => void)[] = [];
   return {
-    lose: (error) => {
-      if (lost !== null) return;
-      lost = error;
-      for (const listener of listeners) listener(error);
-    },
-    listen: (listener) => {
-      if (lost === null) listeners.push(listener);
-      else listener(lost);
-    },
+    login,
+    openShell: () => openShellOf(client, login.host, loss.listen),
+    dial: (target, deadlineMs) => dialBy(client, target, deadlineMs, login.host, loss.listen),
+    onLost: loss.listen,
+    close: () => loss.lose(new SshError("closed", login.host)),
   };
 }
 

@@ -1,14 +1,11 @@
-import type { Duplex } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
-import type { ClientChannel } from "ssh2";
 import type { Clock } from "../clock";
-import type { DialTarget, Limits, LinkState, NodeAccess } from "./access";
-import type { Connection } from "./connection";
-import { commandLine, launcher } from "./launch";
+import type { Limits, LinkState, NodeAccess } from "./access";
+import { commandLine } from "./launch";
 import { runOneCommand } from "./one-command";
 import { createShellWorker, type ShellWorker } from "./shell-worker";
 import { SshError } from "./ssh-error";
-import { decorate } from "./tunnel";
+import type { Connection, ShellChannel } from "./transport";
 
 export interface NodeLinkParts {
   readonly node: string;
@@ -25,7 +22,6 @@ export interface NodeLink extends NodeAccess {
 
 const firstBackoffMs = 1_000;
 const longestBackoffMs = 60_000;
-const channelOpenMs = 10_000;
 const roomAttempts = 6;
 const roomPauseMs = 50;
 const identityLimits: Limits = { deadlineMs: 10_000, maxBytes: 4_096 };
@@ -107,7 +103,7 @@ export function createNodeLink(parts: NodeLinkParts): NodeLink {
 
   async function workerOf(made: Connection): Promise<ShellWorker> {
     if (worker?.isUsable === true) return worker;
-    const channel = await openWhenRoom(made, parts.node);
+    const channel = await openWhenRoom(made);
     worker = createShellWorker(channel, parts);
     return worker;
   }
@@ -135,7 +131,7 @@ export function createNodeLink(parts: NodeLinkParts): NodeLink {
       });
     },
     dial: async (target, limits) =>
-      withDeadline(parts.node, limits.deadlineMs, async () => dial(await open(), target, parts.node)),
+      withDeadline(parts.node, limits.deadlineMs, async () => (await open()).dial(target, limits.deadlineMs)),
     close: () => {
       closed = true;
       worker?.close();
@@ -145,23 +141,23 @@ export function createNodeLink(parts: NodeLinkParts): NodeLink {
   };
 
   /** Where the server allows one session only, the worker makes room; it is opened anew when next needed. */
-  async function runChannel(made: Connection): Promise<ClientChannel> {
+  async function runChannel(made: Connection): Promise<ShellChannel> {
     try {
-      return await openShell(made, parts.node);
+      return await made.openShell();
     } catch (error) {
       if (!isRefusal(error) || worker === null) throw error;
       worker.close();
       worker = null;
-      return openWhenRoom(made, parts.node);
+      return openWhenRoom(made);
     }
   }
 }
 
 /** A session that was closed here still counts on the server until its shell is gone. Nothing was sent yet, so asking again is safe. */
-async function openWhenRoom(made: Connection, node: string): Promise<ClientChannel> {
+async function openWhenRoom(made: Connection): Promise<ShellChannel> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await openShell(made, node);
+      return await made.openShell();
     } catch (error) {
       if (!isRefusal(error) || attempt === roomAttempts) throw error;
       await pause(roomPauseMs * attempt);
@@ -171,31 +167,6 @@ async function openWhenRoom(made: Connection, node: string): Promise<ClientChann
 
 function isRefusal(error: unknown): boolean {
   return error instanceof SshError && error.kind === "channel-refused";
-}
-
-function openShell(made: Connection, node: string): Promise<ClientChannel> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new SshError("silent", node, { stage: "channel" })), channelOpenMs);
-    made.onLost(reject);
-    made.client.exec(launcher, (error, channel) => {
-      clearTimeout(timer);
-      if (error) reject(new SshError("channel-refused", node, { problem: error.message }));
-      else resolve(channel);
-    });
-  });
-}
-
-function dial(made: Connection, target: DialTarget, node: string): Promise<Duplex> {
-  return new Promise((resolve, reject) => {
-    made.onLost(reject);
-    const opened = (error: Error | undefined, channel: ClientChannel): void => {
-      const where = target.kind === "tcp" ? `${target.host}:${target.port}` : target.path;
-      if (error) reject(new SshError("dial-refused", node, { target: where, problem: error.message }));
-      else resolve(decorate(channel));
-    };
-    if (target.kind === "tcp") made.client.forwardOut("127.0.0.1", 0, target.host, target.port, opened);
-    else made.client.openssh_forwardOutStreamLocal(target.path, opened);
-  });
 }
 
 function withDeadline<T>(node: string, deadlineMs: number, work: () => Promise<T>): Promise<T> {

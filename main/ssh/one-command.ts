@@ -1,8 +1,8 @@
-import type { ClientChannel } from "ssh2";
 import type { Clock } from "../clock";
 import type { Ending, Limits, Output } from "./access";
 import { CappedBytes, FrameReader } from "./frame-reader";
 import { framedRun } from "./launch";
+import type { ShellChannel } from "./transport";
 
 /** After the end mark the shell has nothing left to say; a daemon it started may hold the channel open for ever. */
 const graceAfterEndMarkMs = 300;
@@ -12,7 +12,7 @@ const graceAfterEndMarkMs = 300;
  * the ending is `lost`, whatever exit code the server gives, because closing a channel can yield exit 0 for a command cut short.
  */
 export function runOneCommand(
-  channel: ClientChannel,
+  channel: ShellChannel,
   line: string,
   stdin: string | undefined,
   limits: Limits,

@@ -1,9 +1,9 @@
-import type { ClientChannel } from "ssh2";
 import type { Clock } from "../clock";
 import type { Limits, Output } from "./access";
 import { FrameReader } from "./frame-reader";
 import { framedRead, workerPreamble } from "./launch";
 import { SshError } from "./ssh-error";
+import type { ShellChannel } from "./transport";
 
 /** The one long-lived sh of a node. Requests are answered one after another; none starts a process. */
 export interface ShellWorker {
@@ -22,7 +22,7 @@ interface Request {
 
 /** Takes over a channel on which the launcher was just executed. */
 export function createShellWorker(
-  channel: ClientChannel,
+  channel: ShellChannel,
   parts: { readonly node: string; readonly clock: Clock; readonly newNonce: () => string },
 ): ShellWorker {
   const queue: Request[] = [];

@@ -1,0 +1,79 @@
+import type { Duplex, Readable } from "node:stream";
+import type { DialTarget } from "./access";
+import type { ResolvedLogin } from "./resolved-login";
+import type { SshError } from "./ssh-error";
+
+/** The launcher's process on the node: written to is its stdin, read is its stdout. `close` fires when the node has ended it or the link is gone. */
+export interface ShellChannel extends Duplex {
+  readonly stderr: Readable;
+  close(): void;
+}
+
+/**
+ * A login that holds, however it was made: ssh2 inside this process, or the system's ssh. Everything above (shell worker,
+ * commands, streams) knows no more of it than this.
+ */
+export interface Connection {
+  readonly login: ResolvedLogin;
+  /** Starts the launcher on a channel of its own. Rejects with SshError: `channel-refused`, `silent`, or why the link was lost. */
+  openShell(): Promise<ShellChannel>;
+  /** A stream from the node to the target. Rejects with SshError: `dial-refused`, `deadline`, or why the link was lost. */
+  dial(target: DialTarget, deadlineMs: number): Promise<Duplex>;
+  /** Called once, when the target or any hop below it is gone; at once when it is gone already. Gives the way to stop listening. */
+  onLost(listener: (error: SshError) => void): () => void;
+  close(): void;
+}
+
+/** How long a channel is awaited; keepalive finds a silent link later than this. */
+export const channelOpenMs = 10_000;
+
+/**
+ * Waits for what a connection was asked, but not beyond its end, nor beyond `limit`. Leaves no timer and no listener behind;
+ * what arrives after that is handed to `discard`.
+ */
+export function whileLinked<T>(
+  onLost: Connection["onLost"],
+  limit: { readonly ms: number; readonly error: () => SshError },
+  discard: (late: T) => void,
+  start: (resolve: (value: T) => void, reject: (error: SshError) => void) => void,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const wait = { isOver: false };
+    let stopListening = (): void => undefined;
+    const settle = (act: () => void): void => {
+      if (wait.isOver) return;
+      wait.isOver = true;
+      clearTimeout(timer);
+      stopListening();
+      act();
+    };
+    const refuse = (error: SshError): void => settle(() => reject(error));
+    const timer = setTimeout(() => refuse(limit.error()), limit.ms);
+    stopListening = onLost(refuse);
+    if (!wait.isOver) start((value) => (wait.isOver ? discard(value) : settle(() => resolve(value))), refuse);
+  });
+}
+
+/** That a link is gone is told once, to all who listen; ssh2 alone would not tell it of a client on top of another. */
+export interface Loss {
+  lose(error: SshError): void;
+  readonly listen: Connection["onLost"];
+}
+
+export function createLoss(): Loss {
+  let lost: SshError | null = null;
+  const listeners = new Set<(error: SshError) => void>();
+  return {
+    lose: (error) => {
+      if (lost !== null) return;
+      lost = error;
+      for (const listener of [...listeners]) listener(error);
+      listeners.clear();
+    },
+    listen: (listener) => {
+      if (lost === null) listeners.add(listener);
+      else listener(lost);
+      return () => listeners.delete(listener);
+    },
+  };
+}
