@@ -20,7 +20,8 @@ export function electronProgram() {
   return declaredProgram() ?? substituteProgram();
 }
 
-function declaredProgram() {
+/** The path of the Electron that package.json names, downloaded when it is missing; null where that is refused. */
+export function declaredProgram() {
   const own = createRequire(import.meta.url)
     .resolve("electron/package.json")
     .replace(/package\.json$/, "");
