@@ -1,4 +1,6 @@
 import type { Catalogue, Language } from "../contract/sentence";
+import assessEn from "./assess/messages.en.json";
+import assessZh from "./assess/messages.zh-CN.json";
 import cliEn from "./cli/messages.en.json";
 import cliZh from "./cli/messages.zh-CN.json";
 import discoverEn from "./discover/messages.en.json";
@@ -24,6 +26,6 @@ function merged(language: Language, own: readonly Catalogue[]): Catalogue {
 
 /** Every message of the core, in both languages; each code is owned by the folder it is raised in. */
 export const catalogues: Readonly<Record<Language, Catalogue>> = {
-  en: merged("en", [sshEn, probeEn, discoverEn, recoveryEn, storeEn, requestEn, reportEn, cliEn]),
-  "zh-CN": merged("zh-CN", [sshZh, probeZh, discoverZh, recoveryZh, storeZh, requestZh, reportZh, cliZh]),
+  en: merged("en", [sshEn, assessEn, probeEn, discoverEn, recoveryEn, storeEn, requestEn, reportEn, cliEn]),
+  "zh-CN": merged("zh-CN", [sshZh, assessZh, probeZh, discoverZh, recoveryZh, storeZh, requestZh, reportZh, cliZh]),
 };

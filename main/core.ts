@@ -17,7 +17,7 @@ import { createQuestions } from "./ipc/questions";
 import { createMonitor } from "./monitor/monitor";
 import { createPerformer } from "./probe/perform";
 import { createTakeReadings } from "./probe/run-probes";
-import { createPostgresWire } from "./probe/wire/postgres";
+import { createWire } from "./probe/wire/wire";
 import { openJournal } from "./recovery/journal";
 import { createRunner } from "./recovery/runner";
 import { hostKeyCheck } from "./ssh/host-keys";
@@ -56,11 +56,11 @@ export function createCore(parts: CoreParts): Core {
     hostKeys: hostKeyCheck,
     resolve: async (login) => resolveLogin(await config(), login),
   });
-  const postgres = createPostgresWire(createPasswords(questions));
+  const wire = createWire(createPasswords(questions));
   const monitor = createMonitor({
     clock,
     access,
-    take: createTakeReadings({ clock, postgres }),
+    take: createTakeReadings({ clock, wire }),
     engineOf,
     host: hostEngine,
     pauseMs: () => preferences.read().cycleSeconds * 1000,
@@ -74,7 +74,7 @@ export function createCore(parts: CoreParts): Core {
   const runner = createRunner({
     journal,
     observer: monitor,
-    performer: createPerformer({ access, postgres }),
+    performer: createPerformer({ access, wire }),
     newId: randomUUID,
     nowMs: () => clock.nowMs(),
     operator: desktop.user,
@@ -92,7 +92,7 @@ export function createCore(parts: CoreParts): Core {
     questions,
     access,
     config,
-    postgres,
+    wire,
     monitor,
     runner,
     announce,
@@ -108,7 +108,7 @@ export function createCore(parts: CoreParts): Core {
     close: async () => {
       monitor.close();
       questions.close();
-      postgres.close();
+      wire.close();
       await access.close();
       journal.close();
     },

@@ -21,13 +21,16 @@ function texts(directory: string): string {
 }
 
 const source = texts("main") + texts("renderer");
+/** Whose codes they are: folders that raise sentences, and every engine. */
+const owners = [
+  ...["ssh", "wire", "probe", "assess", "recovery", "store", "request", "discover", "report", "cli", "ui"],
+  ...[hostEngine, ...engines].map(({ id }) => id),
+];
 /** Codes that stand whole in the source. */
 const written = new Set(
-  [
-    ...source.matchAll(
-      /["`]((?:ssh|wire|probe|recovery|store|request|discover|report|cli|linux|postgresql|ui)\/[A-Za-z0-9.-]+)["`]/g,
-    ),
-  ].map((found) => found[1] ?? ""),
+  [...source.matchAll(new RegExp(`["\`]((?:${owners.join("|")})/[A-Za-z0-9.-]+)["\`]`, "g"))].map(
+    (found) => found[1] ?? "",
+  ),
 );
 const english: Readonly<Record<string, string>> = { ...catalogues.en, ...en };
 const chinese: Readonly<Record<string, string>> = { ...catalogues["zh-CN"], ...zhCN };
@@ -55,9 +58,10 @@ describe("the message catalogue", () => {
     const codes = [
       ...sshErrorKinds.map((kind) => `ssh/${kind}`),
       ...wireErrorKinds.map((kind) => `wire/${kind}`),
-      ...[hostEngine, ...engines].flatMap((engine) =>
-        engine.findings.flatMap((code) => [code, `${code}.meaning`, `${code}.remedy`]),
-      ),
+      ...[hostEngine, ...engines].flatMap((engine) => [
+        ...engine.findings.flatMap((code) => [code, `${code}.meaning`, `${code}.remedy`]),
+        ...engine.logCodes.flatMap((code) => [code, `${code}.remedy`]),
+      ]),
       ...engines.flatMap((engine) => engine.recoveries),
     ];
     expect(codes.filter((code) => english[code] === undefined)).toEqual([]);

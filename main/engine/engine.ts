@@ -6,8 +6,9 @@ import type { Member, SettingValue } from "../../contract/inventory";
 import type { Risk } from "../../contract/recovery";
 import type { Catalogue, Fact, Language, Sentence } from "../../contract/sentence";
 import type { Tolerance } from "../../contract/tolerance";
-import type { PostgresLogin, Probes, Readings } from "../probe/probe";
+import type { Call, HttpCall, PostgresCall, Probes, Readings, RedisCall } from "../probe/probe";
 import type { Command, NodeAccess } from "../ssh/access";
+import type { ServiceControl } from "./service";
 
 /** A setting of one member, found by discovery and correctable by hand. */
 export interface SettingField {
@@ -53,7 +54,29 @@ export interface Engine<F extends SettingFields, P extends Probes, S> {
   balance(snapshot: S): readonly Balance[];
   consistency(snapshot: S): Consistency;
   tolerance(snapshot: S): readonly Tolerance[];
+  /** Null where the engine keeps none that is worth reading. */
+  readonly logs: EngineLogs<F> | null;
   readonly recoveries: readonly RecoveryAction<S>[];
+}
+
+/** Where an engine's members write their logs, and what known lines mean. Read when a person asks, never in a cycle. */
+export interface EngineLogs<F extends SettingFields> {
+  /** Tried in order until one can be read. */
+  sources(site: Site<F>): readonly LogSource[];
+  /** Milliseconds since the Unix epoch on the node's clock, or null where a line tells none. Pure. */
+  timeOf(line: string): number | null;
+  /** The first that matches explains a line. Patterns must be linear in time. */
+  readonly patterns: readonly LogPattern[];
+}
+
+export type LogSource =
+  { readonly kind: "file"; readonly path: string } | { readonly kind: "journal"; readonly unit: string };
+
+export interface LogPattern {
+  /** `<engine>/log.<what-it-means>`; the message and its `.remedy` explain the line. */
+  readonly code: string;
+  readonly level: Level;
+  readonly pattern: RegExp;
 }
 
 export interface EngineMember {
@@ -86,9 +109,7 @@ export interface Sighting {
 }
 
 /** What a step of a recovery sends. */
-export type Effect =
-  | { readonly kind: "run"; readonly command: Command }
-  | { readonly kind: "postgres"; readonly login: PostgresLogin; readonly statement: string };
+export type Effect = { readonly kind: "run"; readonly command: Command } | PostgresCall | RedisCall | HttpCall;
 
 export interface Step<S> {
   readonly title: Sentence;
@@ -122,6 +143,8 @@ export interface RecoveryAction<S> {
 
 /** From the processes and files of one host, and calls to what they serve, to members and to hosts that should be asked next. */
 export interface Discovery {
+  /** Names of processes, as shell patterns over /proc/<pid>/comm, that `processes` must list for this engine. */
+  readonly processNames: readonly string[];
   /** Asks the host; throws SshError only for what befalls the link. What it cannot read it says in `problems`. */
   look(access: NodeAccess, ask: DiscoveryAsk): Promise<Sighted>;
 }
@@ -130,9 +153,28 @@ export interface Discovery {
 export interface DiscoveryAsk {
   /** The address this desktop reaches the host at. */
   readonly address: string;
-  postgres(login: PostgresLogin, statement: string): Promise<readonly Readonly<Record<string, string | null>>[]>;
+  /** The host's processes, listed once for all engines; those of other accounts may show less of themselves. */
+  processes(): Promise<readonly HostProcess[]>;
+  /** The raw answer, in the form `Call` tells. */
+  call(call: Call): Promise<string>;
   /** What went wrong with a call, for people. */
   reasonOf(error: unknown): Sentence;
+}
+
+/** One process of a host; what the login may not see of it is empty. */
+export interface HostProcess {
+  readonly pid: number;
+  readonly parentPid: number;
+  /** As in /proc/<pid>/comm, at most 15 characters. */
+  readonly name: string;
+  readonly argv: readonly string[];
+  readonly account: string;
+  readonly program: string;
+  readonly workingDirectory: string;
+  /** Where its output goes, when that is a file. */
+  readonly outputFile: string;
+  /** What starts and stops it. */
+  readonly service: ServiceControl;
 }
 
 export interface Sighted {
@@ -154,6 +196,7 @@ export interface AnyEngine {
   readonly messages: Readonly<Record<Language, Catalogue>>;
   readonly discovery: Discovery | null;
   readonly findings: readonly FindingCode[];
+  readonly logCodes: readonly string[];
   readonly recoveries: readonly string[];
   open<R>(use: <F extends SettingFields, P extends Probes, S>(engine: Engine<F, P, S>) => R): R;
 }
@@ -165,6 +208,7 @@ export function defineEngine<const F extends SettingFields, P extends Probes, S>
     messages: engine.messages,
     discovery: engine.discovery,
     findings: engine.health.map((rule) => rule.code),
+    logCodes: engine.logs?.patterns.map(({ code }) => code) ?? [],
     recoveries: engine.recoveries.map((recovery) => recovery.action),
     open: (use) => use(engine),
   };

@@ -10,10 +10,11 @@ import { catalogues } from "../catalogue";
 import type { Clock } from "../clock";
 import type { CoreParts } from "../core-port";
 import { discover } from "../discover/discover";
+import { listProcesses } from "../discover/processes";
 import { engines } from "../engine/registry";
 import type { Monitor } from "../monitor/monitor";
 import { reasonOf } from "../probe/run-probes";
-import type { PostgresWire } from "../probe/wire/postgres";
+import type { Wire } from "../probe/wire/wire";
 import type { Runner } from "../recovery/runner";
 import { buildReport } from "../report/build-report";
 import { reportAsHtml } from "../report/as-html";
@@ -32,7 +33,7 @@ export interface HandlerParts {
   readonly questions: Questions;
   readonly access: Access;
   readonly config: () => Promise<SshConfig>;
-  readonly postgres: PostgresWire;
+  readonly wire: Wire;
   readonly monitor: Monitor;
   readonly runner: Runner;
   readonly announce: <N extends EventName>(name: N, payload: EventPayload<N>) => void;
@@ -46,6 +47,8 @@ export interface CoreHandlers {
 }
 
 const discoveryCallMs = 10_000;
+/** What every engine together looks for among a host's processes. */
+const processNames = [...new Set(engines.flatMap((engine) => engine.discovery?.processNames ?? []))];
 
 /** From the name of a request to what the core does for it. */
 export function createHandlers(parts: HandlerParts): CoreHandlers {
@@ -136,7 +139,8 @@ async function find(
       aliasOf: (name) => hosts.find(({ alias, hostName }) => alias === name || hostName === name)?.alias ?? null,
       asks: (access, address) => ({
         address,
-        postgres: (asked, statement) => parts.postgres.query(access, asked, statement, discoveryCallMs),
+        processes: oncePer(() => listProcesses(access, processNames)),
+        call: (call) => parts.wire.call(access, call, discoveryCallMs),
         reasonOf: (error) => reasonOf(error, access.node),
       }),
       reasonOf,
@@ -145,6 +149,12 @@ async function find(
     discoveryId,
     login,
   );
+}
+
+/** Asks at the first call and gives the same answer to all. */
+function oncePer<T>(work: () => Promise<T>): () => Promise<T> {
+  let answer: Promise<T> | null = null;
+  return () => (answer ??= work());
 }
 
 function describe(engine: (typeof engines)[number]): EngineDescription {

@@ -1,5 +1,4 @@
-import type { PostgresLogin } from "../probe/probe";
-import { targetName, type PasswordSource } from "../probe/wire/postgres";
+import { targetName, type PasswordSource, type ServiceLogin } from "../probe/wire/wire";
 import type { Asker } from "../ssh/asker";
 
 /** Two wrong passwords are enough to lock an account; after them nobody is asked until the app starts anew. */
@@ -10,11 +9,12 @@ export function createPasswords(asker: Asker): PasswordSource {
   const known = new Map<string, string>();
   const refusals = new Map<string, number>();
   const asking = new Map<string, Promise<string | null>>();
-  const keyOf = (node: string, login: PostgresLogin): string => `${login.user}@${node} ${targetName(login.target)}`;
+  const keyOf = (node: string, login: ServiceLogin): string =>
+    `${login.service} ${login.user}@${node} ${targetName(login.target)}`;
 
-  async function ask(key: string, node: string, login: PostgresLogin): Promise<string | null> {
+  async function ask(key: string, node: string, login: ServiceLogin): Promise<string | null> {
     const attempt = (refusals.get(key) ?? 0) + 1;
-    const answer = await asker.ask({ kind: "engine-password", node, engine: "postgresql", user: login.user, attempt });
+    const answer = await asker.ask({ kind: "engine-password", node, engine: login.service, user: login.user, attempt });
     if (answer.kind !== "secret") {
       refusals.set(key, attempts);
       return null;

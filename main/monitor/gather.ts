@@ -41,7 +41,8 @@ export async function gather<F extends SettingFields, P extends Probes>(
   return { members: await Promise.all(asked), taken };
 }
 
-function siteOf<F extends SettingFields>(
+/** The settings of a member with the engine's standards where it says nothing. */
+export function siteOf<F extends SettingFields>(
   engine: Engine<F, Probes, unknown> | { settings: F },
   member: Member,
 ): Site<F> {

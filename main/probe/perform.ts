@@ -1,16 +1,19 @@
 import type { Effect } from "../engine/engine";
-import { sentence } from "../../contract/sentence";
+import { sentence, type Sentence } from "../../contract/sentence";
 import type { Performed, Performer } from "../recovery/ports";
 import type { Access } from "../ssh/access";
 import { SshError } from "../ssh/ssh-error";
 import { reasonOf } from "./run-probes";
 import { WireError } from "./wire-error";
-import { OutcomeUnknown, targetName, type PostgresWire } from "./wire/postgres";
+import { errorOf, parseRedisReply } from "./parse/redis-reply";
+import { parseHttpAnswer } from "./parse/http-answer";
+import { recipientOf, showCall } from "./show-ask";
+import { OutcomeUnknown, type Wire } from "./wire/wire";
 
 const keptOutputBytes = 64 << 10;
 
 /** Sends what changes a node: once, exactly as shown, and says honestly what became of it. */
-export function createPerformer(parts: { readonly access: Access; readonly postgres: PostgresWire }): Performer {
+export function createPerformer(parts: { readonly access: Access; readonly wire: Wire }): Performer {
   function show(node: string, effect: Effect): string {
     switch (effect.kind) {
       case "run": {
@@ -18,14 +21,16 @@ export function createPerformer(parts: { readonly access: Access; readonly postg
         return effect.command.stdin === undefined ? line : `${line} <<'END'\n${effect.command.stdin}\nEND`;
       }
       case "postgres":
-        return effect.statement;
+      case "redis":
+      case "http":
+        return showCall(effect);
     }
   }
 
   return {
     show,
     account: (node, effect) => {
-      if (effect.kind === "postgres") return `${effect.login.user}@${targetName(effect.login.target)}`;
+      if (effect.kind !== "run") return recipientOf(effect);
       const state = parts.access.node(node).state();
       return effect.command.runAs ?? (state.state === "ready" ? state.account : "");
     },
@@ -36,7 +41,7 @@ export function createPerformer(parts: { readonly access: Access; readonly postg
       } catch (error) {
         return { kind: "not-sent", reason: reasonOf(error, node) };
       }
-      return effect.kind === "run" ? runOn(node, effect, deadlineMs) : statementOn(node, effect, deadlineMs);
+      return effect.kind === "run" ? runOn(node, effect, deadlineMs) : callOn(node, effect, deadlineMs);
     },
   };
 
@@ -68,20 +73,37 @@ export function createPerformer(parts: { readonly access: Access; readonly postg
     }
   }
 
-  async function statementOn(
+  async function callOn(
     node: string,
-    effect: Effect & { kind: "postgres" },
+    effect: Exclude<Effect, { kind: "run" }>,
     deadlineMs: number,
   ): Promise<Performed> {
     try {
-      const rows = await parts.postgres.query(parts.access.node(node), effect.login, effect.statement, deadlineMs);
-      return { kind: "answered", output: JSON.stringify(rows), problem: null };
+      const output = await parts.wire.call(parts.access.node(node), effect, deadlineMs);
+      return { kind: "answered", output, problem: problemIn(effect, node, output) };
     } catch (error) {
       if (error instanceof OutcomeUnknown) return { kind: "unknown", reason: reasonOf(error, node) };
       const isAnswer = error instanceof WireError && ["statement-failed", "permission-denied"].includes(error.kind);
       if (isAnswer) return { kind: "answered", output: error.message, problem: error.sentence };
       if (error instanceof WireError || error instanceof SshError) return { kind: "not-sent", reason: error.sentence };
       return { kind: "unknown", reason: reasonOf(error, node) };
+    }
+  }
+}
+
+/** What an answer itself says went wrong; a service that answers an error has answered. */
+function problemIn(effect: Exclude<Effect, { kind: "run" }>, node: string, output: string): Sentence | null {
+  switch (effect.kind) {
+    case "postgres":
+      return null;
+    case "redis": {
+      const problem = errorOf(parseRedisReply("the reply", output));
+      return problem === null ? null : sentence("wire/statement-failed", { service: "Redis", node, problem });
+    }
+    case "http": {
+      const { status, body } = parseHttpAnswer("the answer", output);
+      const problem = `${status} ${lastLine(body)}`;
+      return status < 400 ? null : sentence("wire/statement-failed", { service: effect.login.service, node, problem });
     }
   }
 }

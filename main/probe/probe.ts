@@ -8,13 +8,67 @@ export type Ask =
   | { readonly kind: "read"; readonly script: string }
   /** Starts a process; never for a routine read. */
   | { readonly kind: "run"; readonly command: Command }
-  /** The answer's text is the rows as a JSON list of objects, every value as PostgreSQL's own text or null. */
-  | { readonly kind: "postgres"; readonly login: PostgresLogin; readonly statement: string };
+  | Call;
+
+/** Something asked of a service behind a node over a stream the node dialled: no process is started there. */
+export type Call = PostgresCall | RedisCall | HttpCall | WordCall;
+
+/** The answer's text is the rows as a JSON list of objects, every value as PostgreSQL's own text or null. */
+export interface PostgresCall {
+  readonly kind: "postgres";
+  readonly login: PostgresLogin;
+  readonly statement: string;
+}
 
 export interface PostgresLogin {
   readonly target: DialTarget;
   readonly user: string;
   readonly database: string;
+}
+
+/** The answer's text is the reply as JSON; an error reply of the server is `{"error":"ERR …"}`. */
+export interface RedisCall {
+  readonly kind: "redis";
+  readonly login: RedisLogin;
+  readonly command: readonly [string, ...string[]];
+}
+
+export interface RedisLogin {
+  readonly target: DialTarget;
+  /** An ACL user; empty for the default one. */
+  readonly user: string;
+}
+
+/** The answer's text is the status line, an empty line and the body, whatever the status is. */
+export interface HttpCall {
+  readonly kind: "http";
+  readonly login: HttpLogin;
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  readonly path: string;
+  readonly body?: string;
+  /** True for a POST that only reads, as etcd's gateway has them. */
+  readonly reads?: true;
+}
+
+export interface HttpLogin {
+  /** The service's own name, for people. */
+  readonly service: string;
+  readonly target: DialTarget;
+  /** Files of the desktop; an empty path for none. Null: no TLS. */
+  readonly tls: {
+    readonly serverName: string;
+    readonly caFile: string;
+    readonly certFile: string;
+    readonly keyFile: string;
+  } | null;
+}
+
+/** One word, answered until the service closes; the answer's text is all it said. */
+export interface WordCall {
+  readonly kind: "words";
+  readonly service: string;
+  readonly target: DialTarget;
+  readonly word: string;
 }
 
 /** A question and the parser of its answer, kept together so that neither drifts from the other. */

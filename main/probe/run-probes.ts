@@ -6,7 +6,7 @@ import { SshError } from "../ssh/ssh-error";
 import { evidenceId, NotThere, ParseError, type Ask, type Probe, type Probes, type Reading, type Taken } from "./probe";
 import { showAsk } from "./show-ask";
 import { WireError } from "./wire-error";
-import { OutcomeUnknown, type PostgresWire } from "./wire/postgres";
+import { OutcomeUnknown, type Wire } from "./wire/wire";
 
 /** Puts an engine's probes to one member and gives a reading for each; never rejects. */
 export type TakeReadings = (
@@ -21,7 +21,14 @@ const standardMaxBytes = 4 << 20;
 /** Of a raw answer this much is kept for a person to look at. */
 const keptRawBytes = 64 << 10;
 
-export function createTakeReadings(parts: { readonly clock: Clock; readonly postgres: PostgresWire }): TakeReadings {
+export interface TakeParts {
+  readonly clock: Clock;
+  readonly wire: Wire;
+  /** Of a raw answer this much is kept; a recorder keeps all. */
+  readonly keptRawBytes?: number;
+}
+
+export function createTakeReadings(parts: TakeParts): TakeReadings {
   return async (access, member, probes, previous) => {
     const asked = Object.entries(probes).map(async ([name, probe]): Promise<readonly [string, Taken]> => {
       const id = evidenceId(access.node, member, name);
@@ -35,9 +42,7 @@ export function createTakeReadings(parts: { readonly clock: Clock; readonly post
   };
 }
 
-type Parts = Parameters<typeof createTakeReadings>[0];
-
-async function take(parts: Parts, access: NodeAccess, id: EvidenceId, probe: Probe<unknown>): Promise<Taken> {
+async function take(parts: TakeParts, access: NodeAccess, id: EvidenceId, probe: Probe<unknown>): Promise<Taken> {
   const startedAt = parts.clock.monotonicMs();
   const evidence = (outcome: Evidence["outcome"], raw: string): Evidence => ({
     id,
@@ -48,19 +53,32 @@ async function take(parts: Parts, access: NodeAccess, id: EvidenceId, probe: Pro
     tookMs: parts.clock.monotonicMs() - startedAt,
     rawBytes: Buffer.byteLength(raw),
   });
-  let raw = "";
+  let raw: string;
   try {
     raw = await put(parts, access, probe);
-    const reading: Reading<unknown> = { kind: "value", value: probe.parse(raw), evidence: evidence("value", raw) };
-    return { reading, raw: raw.slice(0, keptRawBytes) };
+  } catch (error) {
+    return {
+      reading: { kind: "failed", reason: reasonOf(error, access.node), evidence: evidence("failed", "") },
+      raw: "",
+    };
+  }
+  const reading = readingOf(probe, raw, (outcome) => evidence(outcome, raw));
+  return { reading, raw: raw.slice(0, parts.keptRawBytes ?? keptRawBytes) };
+}
+
+/** Pure. What an answer's text says, in the words of its probe. */
+export function readingOf<T>(
+  probe: Probe<T>,
+  raw: string,
+  evidence: (outcome: Evidence["outcome"]) => Evidence,
+): Reading<T> {
+  try {
+    return { kind: "value", value: probe.parse(raw), evidence: evidence("value") };
   } catch (error) {
     if (error instanceof NotThere)
-      return {
-        reading: { kind: "not-there", reason: error.sentence, evidence: evidence("not-there", raw) },
-        raw: raw.slice(0, keptRawBytes),
-      };
-    const reason = reasonOf(error, access.node);
-    return { reading: { kind: "failed", reason, evidence: evidence("failed", raw) }, raw: raw.slice(0, keptRawBytes) };
+      return { kind: "not-there", reason: error.sentence, evidence: evidence("not-there") };
+    const failed = evidence("failed");
+    return { kind: "failed", reason: reasonOf(error, failed.node), evidence: failed };
   }
 }
 
@@ -73,7 +91,7 @@ export function reasonOf(error: unknown, node: string): Sentence {
   return sentence("probe/fault", { node, problem: error instanceof Error ? error.message : String(error) });
 }
 
-async function put(parts: Parts, access: NodeAccess, probe: Probe<unknown>): Promise<string> {
+async function put(parts: TakeParts, access: NodeAccess, probe: Probe<unknown>): Promise<string> {
   const limits = { deadlineMs: probe.deadlineMs ?? standardDeadlineMs, maxBytes: probe.maxBytes ?? standardMaxBytes };
   const ask: Ask = probe.ask;
   switch (ask.kind) {
@@ -87,7 +105,10 @@ async function put(parts: Parts, access: NodeAccess, probe: Probe<unknown>): Pro
       return whole(output.stdout, output.droppedBytes, access.node);
     }
     case "postgres":
-      return JSON.stringify(await parts.postgres.query(access, ask.login, ask.statement, limits.deadlineMs));
+    case "redis":
+    case "http":
+    case "words":
+      return parts.wire.call(access, ask, limits.deadlineMs);
   }
 }
 

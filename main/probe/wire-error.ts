@@ -12,6 +12,9 @@ export const wireErrorKinds = [
   "permission-denied",
   "statement-failed",
   "connection-lost",
+  "garbled",
+  "tls-refused",
+  "certificate-unreadable",
 ] as const;
 export type WireErrorKind = (typeof wireErrorKinds)[number];
 

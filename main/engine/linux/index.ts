@@ -25,8 +25,9 @@ export const linux = defineEngine({
     })),
   health: linuxHealth,
   balance: () => [],
-  consistency: () => ({ witnesses: [], tables: [] }),
+  consistency: () => ({ witnesses: [], tables: [], maps: [] }),
   tolerance: () => [],
+  logs: null,
   recoveries: [],
 });
 

@@ -2,6 +2,7 @@ import type { Consistency, FactTable, WitnessTable } from "../../../contract/con
 import type { Figure, Unit } from "../../../contract/figure";
 import { sentence } from "../../../contract/sentence";
 import { figureOf, known, missing } from "../figure-of";
+import { compareWitnesses } from "../witnesses";
 import { lagBytes, lagTime } from "./members";
 import { primariesOf, standbysOf, upstreamOf, type Server, type ServersSnapshot } from "./snapshot";
 
@@ -9,6 +10,7 @@ export function postgresqlConsistency(snapshot: ServersSnapshot): Consistency {
   return {
     witnesses: [primaryClaim(snapshot), timelineClaim(snapshot), identifierClaim(snapshot)],
     tables: [replicaTable(snapshot), slotTable(snapshot), preparedTable(snapshot)],
+    maps: [],
   };
 }
 
@@ -38,23 +40,11 @@ function identifierClaim(snapshot: ServersSnapshot): WitnessTable {
   );
 }
 
-/** Witnesses are compared with what most of them say; a silent one leaves the claim unproven, never upheld. */
 function witnessed(claim: string, { servers }: ServersSnapshot, said: (server: Server) => Figure): WitnessTable {
-  const told = servers.map((server) => ({ member: server.member, says: said(server) }));
-  const values = told.flatMap(({ says }) => (says.state === "known" ? [says.value] : []));
-  const counts = new Map<string | number | boolean, number>();
-  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
-  const most = [...counts.entries()].sort(([, one], [, other]) => other - one)[0]?.[0];
-  const isBroken = counts.size > 1;
-  return {
+  return compareWitnesses(
     claim,
-    verdict: isBroken ? "broken" : values.length === told.length && values.length > 0 ? "holds" : "unknown",
-    witnesses: told.map(({ member, says }) => ({
-      member,
-      says,
-      agrees: says.state === "known" ? says.value === most : null,
-    })),
-  };
+    servers.map((server) => ({ member: server.member, says: said(server) })),
+  );
 }
 
 function replicaTable(snapshot: ServersSnapshot): FactTable {

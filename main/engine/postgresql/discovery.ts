@@ -1,6 +1,7 @@
 import { sentence, type Sentence } from "../../../contract/sentence";
 import type { NodeAccess } from "../../ssh/access";
 import type { Discovery, DiscoveryAsk, Sighted } from "../engine";
+import { parseRows, type Row } from "../../probe/parse/rows";
 import { loginOf } from "./settings";
 
 /** Finds postmasters by the pid file of the directory they run in; their children share the directory and have other numbers. */
@@ -82,6 +83,7 @@ function unitOf(cgroups: readonly string[]): string | null {
 }
 
 export const postgresqlDiscovery: Discovery = {
+  processNames: ["postgres", "postmaster"],
   look: async (access, ask) => {
     const output = await access.run({ argv: ["/bin/sh", "-c", findScript] }, { deadlineMs: 15_000, maxBytes: 1 << 20 });
     const found = parseFound(output.stdout);
@@ -110,15 +112,21 @@ async function lookAt(access: NodeAccess, ask: DiscoveryAsk, server: FoundServer
     const settings = { ...login, ...settingsOf(server, ask.address) };
     const asked = loginOf({ member: "", node: access.node, settings });
     try {
-      const [identity] = await ask.postgres(asked, identityStatement);
-      const clusterKey = identity?.system_identifier;
-      if (clusterKey == null) continue;
-      const replicas = await ask.postgres(asked, peersStatement);
-      const upstream = [identity?.sender_host, identity?.upstream].filter((name) => name != null);
+      const rows = async (statement: string): Promise<readonly Row[]> =>
+        parseRows("the server's identity", await ask.call({ kind: "postgres", login: asked, statement }));
+      const [identity] = await rows(identityStatement);
+      const clusterKey = identity?.textOrNull("system_identifier");
+      if (identity === undefined || clusterKey == null) continue;
+      const replicas = await rows(peersStatement);
+      const upstream = [identity.textOrNull("sender_host"), identity.textOrNull("upstream")].filter(
+        (name) => name !== null,
+      );
       const peers = [
         upstream,
         ...replicas.map((row) =>
-          [row.application_name, notLoopback(row.client_address)].filter((name) => name != null),
+          [row.textOrNull("application_name"), notLoopback(row.textOrNull("client_address"))].filter(
+            (name) => name !== null,
+          ),
         ),
       ];
       return {
@@ -166,6 +174,6 @@ function loginsFor(
 }
 
 /** A connection from the same machine names no other. */
-function notLoopback(address: string | null | undefined): string | null {
-  return address == null || address.startsWith("127.") || address === "::1" ? null : address;
+function notLoopback(address: string | null): string | null {
+  return address === null || address.startsWith("127.") || address === "::1" ? null : address;
 }

@@ -28,5 +28,6 @@ export const postgresql = defineEngine({
   balance: postgresqlBalance,
   consistency: postgresqlConsistency,
   tolerance: postgresqlTolerance,
+  logs: null,
   recoveries: [switchover, failover, failoverOnAttestation, rejoin, restart],
 });

@@ -1,38 +1,21 @@
 import type { Duplex } from "node:stream";
 import { Client, DatabaseError } from "pg";
-import type { DialTarget, NodeAccess } from "../../ssh/access";
+import type { NodeAccess } from "../../ssh/access";
 import { SshError } from "../../ssh/ssh-error";
-import type { PostgresLogin } from "../probe";
+import type { PostgresCall, PostgresLogin } from "../probe";
 import { WireError } from "../wire-error";
+import { withDeadline } from "./deadline";
+import { OutcomeUnknown, targetName, type PasswordSource } from "./wire";
 
 /** Every value as PostgreSQL's own text, so that a recording replays exactly what the server sent. */
-export type PostgresRow = Readonly<Record<string, string | null>>;
-
-/** Where a database password comes from; null when there is none and the server may let the login in without. */
-export interface PasswordSource {
-  password(node: string, login: PostgresLogin, attempt: number): Promise<string | null>;
-  /** The server refused this password: it must not be offered again. */
-  refused(node: string, login: PostgresLogin): void;
-}
+type PostgresRow = Readonly<Record<string, string | null>>;
 
 export interface PostgresWire {
-  /** Rejects with WireError, or SshError for what befell the link. `sent` tells whether the statement left this side. */
-  query(
-    access: NodeAccess,
-    login: PostgresLogin,
-    statement: string,
-    deadlineMs: number,
-  ): Promise<readonly PostgresRow[]>;
+  call(access: NodeAccess, call: PostgresCall, deadlineMs: number): Promise<string>;
   close(): void;
 }
 
-/** A statement that left this side and whose outcome nobody knows. */
-export class OutcomeUnknown extends Error {
-  constructor(readonly problem: WireError | SshError) {
-    super(problem.message);
-    this.name = "OutcomeUnknown";
-  }
-}
+const service = "PostgreSQL";
 
 interface Session {
   readonly client: Client;
@@ -56,13 +39,13 @@ export function createPostgresWire(passwords: PasswordSource): PostgresWire {
   }
 
   return {
-    query: async (access, login, statement, deadlineMs) => {
+    call: async (access, { login, statement }, deadlineMs) => {
       const startedAt = performance.now();
       const session = await sessionOf(access, login, deadlineMs);
       const leftMs = deadlineMs - (performance.now() - startedAt);
       const answer = session.last.then(() => ask(session, access.node, statement, leftMs));
       session.last = answer.catch(() => undefined);
-      return answer;
+      return JSON.stringify(await answer);
     },
     close: () => {
       for (const session of sessions.values()) session.then(drop, () => undefined);
@@ -87,8 +70,8 @@ async function openSession(
     stream: () => connected(stream),
     password: async () => {
       attempt += 1;
-      const password = await passwords.password(access.node, login, attempt);
-      if (password === null) throw new WireError("password-missing", { node: access.node, user: login.user });
+      const password = await passwords.password(access.node, { service, ...login });
+      if (password === null) throw new WireError("password-missing", { service, node: access.node, user: login.user });
       return password;
     },
     types: { getTypeParser: () => (text: string) => text },
@@ -101,13 +84,15 @@ async function openSession(
   client.on("error", lost);
   client.on("end", lost);
   stream.on("close", lost);
-  await withDeadline(client.connect(), deadlineMs, access.node, () => drop(session)).catch((error: unknown) => {
-    drop(session);
-    const problem = toWireError(error, access.node, login);
-    if (problem instanceof WireError && problem.kind === "login-refused" && attempt > 0)
-      passwords.refused(access.node, login);
-    throw problem;
-  });
+  await withDeadline(client.connect(), deadlineMs, { service, node: access.node }, () => drop(session)).catch(
+    (error: unknown) => {
+      drop(session);
+      const problem = toWireError(error, access.node, login);
+      if (problem instanceof WireError && problem.kind === "login-refused" && attempt > 0)
+        passwords.refused(access.node, { service, ...login });
+      throw problem;
+    },
+  );
   return session;
 }
 
@@ -122,10 +107,10 @@ async function ask(
   statement: string,
   deadlineMs: number,
 ): Promise<readonly PostgresRow[]> {
-  if (!session.isUsable) throw new WireError("connection-lost", { node, problem: "" });
+  if (!session.isUsable) throw new WireError("connection-lost", { service, node, problem: "it had just ended" });
   const sent = session.client.query<Record<string, string | null>>(statement);
   try {
-    const result = await withDeadline(sent, deadlineMs, node, () => drop(session));
+    const result = await withDeadline(sent, deadlineMs, { service, node }, () => drop(session));
     return Array.isArray(result) ? [] : result.rows;
   } catch (error) {
     const problem = toWireError(error, node, null);
@@ -141,24 +126,11 @@ function drop(session: Session): void {
   (session.client as unknown as { connection: { stream: Duplex } }).connection.stream.destroy();
 }
 
-function withDeadline<T>(work: Promise<T>, deadlineMs: number, node: string, expired: () => void): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(
-      () => {
-        expired();
-        reject(new WireError("silent", { node, deadlineMs: Math.round(deadlineMs) }));
-      },
-      Math.max(0, deadlineMs),
-    );
-    work.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
-}
-
 /** SQLSTATE codes of PostgreSQL, appendix A. */
 function toWireError(error: unknown, node: string, login: PostgresLogin | null): WireError | SshError {
   if (error instanceof WireError || error instanceof SshError) return error;
   const problem = error instanceof Error ? error.message : String(error);
-  const facts = { node, problem, user: login?.user ?? "", database: login?.database ?? "" };
+  const facts = { service, node, problem, user: login?.user ?? "", database: login?.database ?? "" };
   if (!(error instanceof DatabaseError)) return new WireError("connection-lost", facts, error);
   switch (error.code) {
     case "28000":
@@ -178,8 +150,4 @@ function toWireError(error: unknown, node: string, login: PostgresLogin | null):
     default:
       return new WireError("statement-failed", { ...facts, code: error.code ?? "" }, error);
   }
-}
-
-export function targetName(target: DialTarget): string {
-  return target.kind === "tcp" ? `${target.host}:${target.port}` : target.path;
 }

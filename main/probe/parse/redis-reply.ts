@@ -1,0 +1,26 @@
+import { ParseError } from "../probe";
+
+/** A reply of Redis as data. An integer beyond 2^53 comes as text. */
+export type RedisReply = string | number | null | { readonly error: string } | readonly RedisReply[];
+
+/** Reads the JSON form of a reply; anything else is a ParseError that says what was being read. */
+export function parseRedisReply(what: string, text: string): RedisReply {
+  try {
+    return JSON.parse(text) as RedisReply;
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new ParseError(what, text);
+    throw error;
+  }
+}
+
+/** The text of an error reply, such as `ERR This instance has cluster support disabled`, or null. */
+export function errorOf(reply: RedisReply): string | null {
+  return typeof reply === "object" && reply !== null && "error" in reply ? reply.error : null;
+}
+
+/** A reply that must be text, such as the one of INFO. */
+export function textReply(what: string, text: string): string {
+  const reply = parseRedisReply(what, text);
+  if (typeof reply !== "string") throw new ParseError(what, text);
+  return reply;
+}
