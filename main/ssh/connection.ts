@@ -1,13 +1,22 @@
-import { getCiphers } from "node:crypto";
 import type { Duplex } from "node:stream";
-import { Client, type Algorithms, type AnyAuthMethod, type ConnectConfig, type ServerHostKeyAlgorithm } from "ssh2";
+import {
+  Client,
+  type AnyAuthMethod,
+  type ConnectConfig,
+  type NegotiatedAlgorithms,
+  type ServerHostKeyAlgorithm,
+} from "ssh2";
 import type { Clock } from "../clock";
+import { allowedAlgorithms, openToPrefixTruncation, readCryptoAbilities } from "./algorithms";
 import type { Asker } from "./asker";
 import { dialBy, openShellOf } from "./built-in-channels";
-import type { HostKeyCheck, HostKeyVerdict } from "./host-key-check";
+import { createHandshakeLog, stopLogging, type HandshakeLog } from "./handshake-log";
+import type { HostKeyCheck } from "./host-key-check";
+import { createHostVerifier } from "./host-verifier";
 import { createLoginAttempts, type LoginAttempts } from "./login-attempts";
-import { createPatience } from "./patience";
+import { createPatience, type Patience } from "./patience";
 import type { Passphrases } from "./private-key";
+import { isCertificateType } from "./public-key";
 import type { ResolvedLogin } from "./resolved-login";
 import { SshError } from "./ssh-error";
 import { createLoss, type Connection, type Loss } from "./transport";
@@ -24,29 +33,7 @@ const keepaliveIntervalMs = 5_000;
 const keepaliveCountMax = 3;
 const stageMs = 15_000;
 
-/**
- * Elliptic curves first; finite-field groups beyond 14 take seconds in a JavaScript runtime and block everything meanwhile.
- * SHA-1 and CBC are broken and not offered. Naming a cipher this runtime lacks would throw before the handshake.
- */
-const algorithms = {
-  kex: [
-    "curve25519-sha256",
-    "curve25519-sha256@libssh.org",
-    "ecdh-sha2-nistp256",
-    "ecdh-sha2-nistp384",
-    "ecdh-sha2-nistp521",
-    "diffie-hellman-group14-sha256",
-  ],
-  cipher: [
-    "aes128-gcm@openssh.com",
-    "aes256-gcm@openssh.com",
-    "aes128-ctr",
-    "aes192-ctr",
-    "aes256-ctr",
-    ...(getCiphers().includes("chacha20") ? ["chacha20-poly1305@openssh.com" as const] : []),
-  ],
-  hmac: ["hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512"],
-} satisfies Algorithms;
+const algorithms = allowedAlgorithms(readCryptoAbilities());
 
 /** Logs in by ssh2 on the target through its jump hosts, each hop with its own login and its own host key. Throws SshError. */
 export async function connect(login: ResolvedLogin, parts: ConnectionParts): Promise<Connection> {
@@ -108,19 +95,26 @@ async function logIn(
   loss: Loss,
 ): Promise<void> {
   const serverHostKey = await parts.hostKeys.offerOrder(hop);
+  const handshake = createHandshakeLog();
   let refusal: SshError | null = null;
   await new Promise<void>((resolve, reject) => {
     const patience = createPatience(hop.connectTimeoutMs + stageMs, () =>
       reject(new SshError("silent", hop.host, { stage: "login" })),
     );
-    const attempts = createLoginAttempts(hop, { ...parts, patience });
+    const asker = patientAsker(parts.asker, patience, loss);
+    const attempts = createLoginAttempts(hop, { ...parts, asker });
     const settle = (error: SshError | null): void => {
       patience.stop();
       if (error === null) resolve();
       else reject(error);
     };
     client.once("ready", () => settle(null));
-    loss.listen((error) => settle(refusal ?? attempts.failure() ?? error));
+    loss.listen((error) => settle(refusal ?? attempts.failure() ?? disagreed(hop, handshake) ?? error));
+    client.once("handshake", (agreed) => {
+      stopLogging(client);
+      refusal ??= unsafeHandshake(hop, agreed, handshake);
+      if (refusal !== null) loss.lose(refusal);
+    });
     client.connect({
       ...(stream === null ? { host: hop.hostName, port: hop.port } : { sock: stream }),
       username: hop.user,
@@ -128,62 +122,46 @@ async function logIn(
       keepaliveInterval: keepaliveIntervalMs,
       keepaliveCountMax,
       algorithms: { ...algorithms, serverHostKey: [...serverHostKey] as ServerHostKeyAlgorithm[] },
-      hostVerifier: hostVerifier(hop, parts, patience, (error) => (refusal = error)),
+      hostVerifier: createHostVerifier(hop, parts.hostKeys, asker, (error) => (refusal = error)),
       authHandler: authHandlerOf(attempts),
+      debug: handshake.note,
     });
     // A forwarded keystroke waits 40 ms for company otherwise; on a channel below there is no socket to tell.
     client.once("connect", () => void (stream === null && client.setNoDelay(true)));
   });
 }
 
-/**
- * ssh2 accepts a key unless its verifier yields exactly `false`, so this yields exactly `true` on a proven match and exactly
- * `false` on everything else. It is asked again at every rekey; a key proven once on this connection is not asked about again.
- */
-function hostVerifier(
-  hop: ResolvedLogin,
-  parts: ConnectionParts,
-  patience: { pause(): void; resume(): void },
-  refuse: (error: SshError) => void,
-): (key: Buffer, answer: (accepted: boolean) => void) => void {
-  let proven: Buffer | null = null;
-  return (key, answer) => {
-    if (proven !== null) return answer(proven.equals(key));
-    patience.pause();
-    parts.hostKeys
-      .verify(hop, key, parts.asker)
-      .then((verdict) => {
-        if (verdict.kind !== "match") refuse(verdictError(hop, verdict));
-        else proven = Buffer.from(key);
-        return verdict.kind === "match";
-      })
-      .catch((error: unknown) => {
-        refuse(new SshError("host-key-unknown", hop.host, { fingerprint: "", problem: String(error) }));
-        return false;
-      })
-      .then((accepted) => {
+/** The clock of this side stands still while a person thinks; a question is withdrawn when its connection is gone. */
+function patientAsker(asker: Asker, patience: Patience, loss: Loss): Asker {
+  const gone = new AbortController();
+  loss.listen(() => gone.abort());
+  return {
+    ask: async (question) => {
+      patience.pause();
+      try {
+        return await asker.ask(question, gone.signal);
+      } finally {
         patience.resume();
-        answer(accepted);
-      })
-      .catch((error: unknown) => refuse(new SshError("link-lost", hop.host, { problem: String(error) })));
+      }
+    },
   };
 }
 
-function verdictError(hop: ResolvedLogin, verdict: Exclude<HostKeyVerdict, { kind: "match" }>): SshError {
-  switch (verdict.kind) {
-    case "unknown":
-      return new SshError("host-key-unknown", hop.host, { fingerprint: verdict.fingerprint, keyType: verdict.keyType });
-    case "changed":
-      return new SshError("host-key-changed", hop.host, {
-        fingerprint: verdict.fingerprint,
-        known: verdict.known,
-        where: verdict.where,
-      });
-    case "revoked":
-      return new SshError("host-key-revoked", hop.host, { fingerprint: verdict.fingerprint, where: verdict.where });
-    case "unreadable":
-      return new SshError("config-unreadable", hop.host, { file: verdict.file, line: 0, problem: verdict.problem });
-  }
+function disagreed(hop: ResolvedLogin, handshake: HandshakeLog): SshError | null {
+  const found = handshake.disagreement();
+  if (found === null) return null;
+  const { what, ours, theirs } = found;
+  const names = theirs.split(",");
+  if (what === "Host key format" && names.every((name) => isCertificateType(name)))
+    return new SshError("host-certificate-needed", hop.host, { where: `${hop.hostName}:${hop.port}` });
+  return new SshError("no-common-algorithm", hop.host, { what, ours, theirs });
+}
+
+function unsafeHandshake(hop: ResolvedLogin, agreed: NegotiatedAlgorithms, handshake: HandshakeLog): SshError | null {
+  const isStrict = handshake.isStrict();
+  const { cipher, mac } = agreed.cs;
+  const algorithm = openToPrefixTruncation({ cipher, mac, isStrict });
+  return algorithm === null ? null : new SshError("handshake-unsafe", hop.host, { algorithm });
 }
 
 function authHandlerOf(attempts: LoginAttempts): NonNullable<ConnectConfig["authHandler"]> {
@@ -202,7 +180,6 @@ function lostError(hop: ResolvedLogin, error: Error & { level?: string; code?: s
   if (error.code === "ENOTFOUND" || error.code === "EAI_AGAIN")
     return new SshError("unresolvable", hop.host, facts, error);
   if (error.code === "ECONNREFUSED") return new SshError("connection-refused", hop.host, facts, error);
-  if (/no matching/i.test(error.message)) return new SshError("no-common-algorithm", hop.host, facts, error);
   if (/identification|greeting|invalid.*packet|protocol/i.test(error.message))
     return new SshError("not-ssh", hop.host, facts, error);
   if (error.level === "client-socket" || error.code !== undefined)

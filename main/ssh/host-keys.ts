@@ -1,8 +1,9 @@
-import { createHash } from "node:crypto";
 import type { Asker } from "./asker";
 import type { HostKeyCheck, HostKeyVerdict } from "./host-key-check";
 import { addKnownHost, filedName, namesHost, readKnownHosts, type KnownHostLine } from "./known-hosts";
+import { fingerprintOf, keyTypeOf } from "./public-key";
 import type { ResolvedLogin } from "./resolved-login";
+import { SshError } from "./ssh-error";
 
 /** Host key algorithms of each key type, in the order of preference; those this side can verify. */
 const algorithmsOf: Readonly<Record<string, readonly string[]>> = {
@@ -16,8 +17,7 @@ const algorithmsOf: Readonly<Record<string, readonly string[]>> = {
 /** The check OpenSSH makes, with the person asked about a host that is new and nobody asked about one that changed. */
 export const hostKeyCheck: HostKeyCheck = {
   async offerOrder(login) {
-    const lines = await linesOf(login);
-    const known = new Set(lines.filter((line) => line.marker === "plain").map((line) => line.keyType));
+    const known = new Set((await offeredLines(login)).map((line) => line.keyType));
     const types = Object.keys(algorithmsOf);
     return [...types.filter((type) => known.has(type)), ...types.filter((type) => !known.has(type))].flatMap(
       (type) => algorithmsOf[type] ?? [],
@@ -29,26 +29,60 @@ export const hostKeyCheck: HostKeyCheck = {
       const verdict = judge(await linesOf(login), key);
       return verdict.kind === "unknown" ? await admit(login, key, verdict, asker) : verdict;
     } catch (error) {
-      return { kind: "unreadable", file: login.userKnownHostsFiles[0] ?? "", problem: (error as Error).message };
+      return { kind: "unreadable", file: fileOf(error, login), problem: (error as Error).message };
     }
   },
 };
 
+async function offeredLines(login: ResolvedLogin): Promise<readonly KnownHostLine[]> {
+  try {
+    const { own, portless } = await linesOf(login);
+    const plain = (lines: readonly KnownHostLine[]): readonly KnownHostLine[] =>
+      lines.filter((line) => line.marker === "plain");
+    return plain(own).length > 0 ? plain(own) : plain(portless);
+  } catch (error) {
+    const problem = (error as Error).message;
+    throw new SshError("known-hosts-unusable", login.host, { file: fileOf(error, login), problem }, error);
+  }
+}
+
+function fileOf(error: unknown, login: ResolvedLogin): string {
+  return (error as NodeJS.ErrnoException).path ?? login.userKnownHostsFiles[0] ?? "";
+}
+
+interface HostLines {
+  /** Those that name the host as it is filed. */
+  readonly own: readonly KnownHostLine[];
+  /** Those that name it without its port, where it has one of its own and no alias. */
+  readonly portless: readonly KnownHostLine[];
+}
+
 /**
- * Pure. Any plain line with this key lets it pass; a revoked line anywhere overrules all; a host known by other keys only has changed,
- * also when the key is of a type not seen before: a new type is what an attacker without the old key would show.
+ * Pure. Any plain line with this key lets it pass, for a host unknown on its own port also one without the port, as in OpenSSH; a revoked
+ * line anywhere overrules all; a host known by other keys only has changed, also when the key is of a type not seen before: a new type is
+ * what an attacker without the old key would show.
  */
-function judge(lines: readonly KnownHostLine[], key: Buffer): HostKeyVerdict {
+function judge({ own, portless }: HostLines, key: Buffer): HostKeyVerdict {
   const presented = key.toString("base64");
   const fingerprint = fingerprintOf(key);
-  const revoked = lines.find((line) => line.marker === "revoked" && line.key === presented);
-  if (revoked !== undefined) return { kind: "revoked", fingerprint, where: `${revoked.file}:${revoked.line}` };
-  const plain = lines.filter((line) => line.marker === "plain");
+  const keyType = keyTypeOf(key);
+  const revoked = [...own, ...portless].find((line) => line.marker === "revoked" && line.key === presented);
+  if (revoked !== undefined) return { kind: "revoked", fingerprint, where: whereOf(revoked) };
+  const plain = own.filter((line) => line.marker === "plain");
   if (plain.some((line) => line.key === presented)) return { kind: "match" };
-  const other = plain.find((line) => line.keyType === keyTypeOf(key)) ?? plain[0];
-  if (other === undefined) return { kind: "unknown", fingerprint, keyType: keyTypeOf(key) };
-  const known = fingerprintOf(Buffer.from(other.key, "base64"));
-  return { kind: "changed", fingerprint, known, where: `${other.file}:${other.line}` };
+  const other = plain.find((line) => line.keyType === keyType) ?? plain[0];
+  if (other !== undefined) {
+    const known = fingerprintOf(Buffer.from(other.key, "base64"));
+    return { kind: "changed", fingerprint, keyType, known, knownType: other.keyType, where: whereOf(other) };
+  }
+  if (portless.some((line) => line.marker === "plain" && line.key === presented)) return { kind: "match" };
+  const authority = own.find((line) => line.marker === "cert-authority");
+  if (authority !== undefined) return { kind: "certificate-needed", where: whereOf(authority) };
+  return { kind: "unknown", fingerprint, keyType };
+}
+
+function whereOf(line: KnownHostLine): string {
+  return `${line.file}:${line.line}`;
 }
 
 async function admit(
@@ -66,25 +100,22 @@ async function admit(
   }
   const file = login.userKnownHostsFiles[0];
   if (file === undefined) return verdict;
-  await addKnownHost(file, nameOf(login), verdict.keyType, key.toString("base64"), login.hashKnownHosts);
+  await addKnownHost(file, hostKeyNameOf(login), verdict.keyType, key.toString("base64"), login.hashKnownHosts);
   // What counts is what the next connection will read.
   return judge(await linesOf(login), key);
 }
 
-async function linesOf(login: ResolvedLogin): Promise<readonly KnownHostLine[]> {
+async function linesOf(login: ResolvedLogin): Promise<HostLines> {
   const lines = await readKnownHosts([...login.userKnownHostsFiles, ...login.globalKnownHostsFiles]);
-  return lines.filter((line) => namesHost(line, nameOf(login)));
+  const named = (name: string): readonly KnownHostLine[] => lines.filter((line) => namesHost(line, name));
+  const isPortless = login.hostKeyAlias !== null || login.port === 22;
+  return {
+    own: named(hostKeyNameOf(login)),
+    portless: isPortless ? [] : named(filedName(login.hostName, 22)),
+  };
 }
 
-function nameOf(login: ResolvedLogin): string {
+/** The name under which OpenSSH files the key of this host. */
+export function hostKeyNameOf(login: Pick<ResolvedLogin, "hostKeyAlias" | "hostName" | "port">): string {
   return login.hostKeyAlias?.toLowerCase() ?? filedName(login.hostName, login.port);
-}
-
-/** As `ssh-keygen -l` prints it. */
-export function fingerprintOf(key: Buffer): string {
-  return `SHA256:${createHash("sha256").update(key).digest("base64").replace(/=+$/, "")}`;
-}
-
-function keyTypeOf(key: Buffer): string {
-  return key.length < 4 ? "" : key.subarray(4, 4 + key.readUInt32BE(0)).toString("latin1");
 }

@@ -28,7 +28,6 @@ export function createLoginAttempts(
   parts: {
     readonly asker: Asker;
     readonly passphrases: Passphrases;
-    readonly patience: { pause(): void; resume(): void };
   },
 ): LoginAttempts {
   let failure: SshError | null = null;
@@ -40,7 +39,7 @@ export function createLoginAttempts(
     if (allows("publickey") && login.identityAgent !== null)
       left = yield { type: "agent", username: login.user, agent: agentOf(login, login.identityAgent) };
     for (const identityFile of allows("publickey") ? login.identityFiles : []) {
-      const key = await asking(() => loadPrivateKey(login.host, identityFile, parts.asker, parts.passphrases));
+      const key = await loadPrivateKey(login.host, identityFile, parts.asker, parts.passphrases);
       if (key !== null) left = yield { type: "publickey", username: login.user, key };
     }
     for (let attempt = 1; attempt <= passwordAttempts && allows("keyboard-interactive"); attempt += 1)
@@ -50,9 +49,7 @@ export function createLoginAttempts(
         prompt: (...args) => void askPrompts(...args),
       };
     for (let attempt = 1; attempt <= passwordAttempts && allows("password"); attempt += 1) {
-      const answer = await asking(() =>
-        parts.asker.ask({ kind: "password", node: login.host, user: login.user, attempt }),
-      );
+      const answer = await parts.asker.ask({ kind: "password", node: login.host, user: login.user, attempt });
       if (answer.kind !== "secret") throw new SshError("login-cancelled", login.host, { user: login.user });
       left = yield { type: "password", username: login.user, password: answer.secret };
     }
@@ -67,22 +64,10 @@ export function createLoginAttempts(
   ): Promise<void> {
     if (prompts.length === 0) return finish([]);
     const shown = prompts.map((one) => ({ text: one.prompt, echo: one.echo ?? false }));
-    const answer = await asking(() =>
-      parts.asker.ask({ kind: "prompts", node: login.host, title, instruction, prompts: shown }),
-    );
+    const answer = await parts.asker.ask({ kind: "prompts", node: login.host, title, instruction, prompts: shown });
     if (answer.kind === "replies") return finish([...answer.replies]);
     failure = new SshError("login-cancelled", login.host, { user: login.user });
     finish([]);
-  }
-
-  /** The server's patience is its own affair; the clock of this side stands still while a person thinks. */
-  async function asking<T>(question: () => Promise<T>): Promise<T> {
-    parts.patience.pause();
-    try {
-      return await question();
-    } finally {
-      parts.patience.resume();
-    }
   }
 
   return {

@@ -19,6 +19,8 @@ export interface SshdOptions {
   readonly prefix?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
   readonly hostKeyTypes?: readonly ("ed25519" | "ecdsa" | "rsa")[];
+  /** Another path to the same program: PAM looks up its rules by the program's name. */
+  readonly program?: string;
 }
 
 export interface Sshd {
@@ -28,6 +30,8 @@ export interface Sshd {
   readonly directory: string;
   /** Public host key lines, `<type> <base64>`, without comment. */
   readonly hostKeys: readonly string[];
+  /** The last 64 KiB of what it logged. */
+  log(): string;
   /** Ends the server and every session of it. */
   stop(): Promise<void>;
 }
@@ -54,7 +58,7 @@ export async function startSshd(options: SshdOptions): Promise<Sshd> {
     giveTo(options.account, [options.directory, ...hostKeys.map((key) => key.path), configPath]);
 
   const prefix = options.prefix ?? [];
-  const [program, ...args] = [...prefix, sshdPath, "-D", "-e", "-f", configPath];
+  const [program, ...args] = [...prefix, options.program ?? sshdPath, "-D", "-e", "-f", configPath];
   const child = spawn(program, args, {
     stdio: ["ignore", "ignore", "pipe"],
     // Out of the terminal's process group, so that Ctrl-C reaches the starter alone.
@@ -71,6 +75,7 @@ export async function startSshd(options: SshdOptions): Promise<Sshd> {
     port: options.port,
     directory: options.directory,
     hostKeys: hostKeys.map((key) => key.line),
+    log: () => log,
     stop: () => stop(child),
   };
 }
