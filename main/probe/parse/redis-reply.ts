@@ -1,4 +1,5 @@
-import { ParseError } from "../probe";
+import { sentence } from "../../../contract/sentence";
+import { NotThere, ParseError } from "../probe";
 
 /** A reply of Redis as data. An integer beyond 2^53 comes as text. */
 export type RedisReply = string | number | null | { readonly error: string } | readonly RedisReply[];
@@ -18,9 +19,21 @@ export function errorOf(reply: RedisReply): string | null {
   return typeof reply === "object" && reply !== null && "error" in reply ? reply.error : null;
 }
 
-/** A reply that must be text, such as the one of INFO. */
-export function textReply(what: string, text: string): string {
+/** A reply that is no error; an error reply is the server's own word that it has no such thing here. */
+export function replyOf(what: string, text: string): RedisReply {
   const reply = parseRedisReply(what, text);
+  const problem = errorOf(reply);
+  if (problem !== null) throw new NotThere(sentence("probe/service-refuses", { problem }));
+  return reply;
+}
+
+/** A reply of text, such as the one of INFO. */
+export function wordsOf(what: string, text: string): string {
+  const reply = replyOf(what, text);
   if (typeof reply !== "string") throw new ParseError(what, text);
   return reply;
+}
+
+export function isList(reply: RedisReply): reply is readonly RedisReply[] {
+  return Array.isArray(reply);
 }

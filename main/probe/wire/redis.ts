@@ -20,6 +20,8 @@ interface Session {
   /** Settles with the reply, which may be an Error that the server sent. */
   send(command: readonly string[]): Promise<unknown>;
   readonly isUsable: () => boolean;
+  /** Gives it up; who still waits is told that the server is silent, which is why it is given up. */
+  silence(): void;
   drop(): void;
 }
 
@@ -48,7 +50,7 @@ export function createRedisWire(passwords: PasswordSource): RedisWire {
       if (!session.isUsable()) throw new WireError("connection-lost", { ...about, problem: "it had just ended" });
       const leftMs = deadlineMs - (performance.now() - startedAt);
       try {
-        const reply = await withDeadline(session.send(command), leftMs, about, session.drop);
+        const reply = await withDeadline(session.send(command), leftMs, about, session.silence);
         return JSON.stringify(plain(refusing(reply, about)));
       } catch (error) {
         if (error instanceof WireError && (error.kind === "silent" || error.kind === "connection-lost"))
@@ -86,12 +88,15 @@ async function openSession(
 ): Promise<Session> {
   const stream = await access.dial(login.target, { deadlineMs });
   const about = aboutOf(access, login);
-  const session = speak(stream, about, gone);
+  const session = speak(stream, about, deadlineMs, gone);
   try {
     // PING before a login is refused with NOAUTH where one is needed, and answered where none is.
-    const first = await withDeadline(session.send(["PING"]), deadlineMs, about, session.drop);
-    if (first instanceof Error && first.message.startsWith("NOAUTH"))
-      await logIn(session, access, login, deadlineMs, passwords);
+    const first = await withDeadline(session.send(["PING"]), deadlineMs, about, session.silence);
+    const refusal = first instanceof Error ? first.message : "";
+    // Both are said unasked, and the connection is closed.
+    if (refusal.startsWith("DENIED")) throw new WireError("login-refused", { ...about, problem: refusal });
+    if (/max number of clients/i.test(refusal)) throw new WireError("too-many-clients", { ...about, problem: refusal });
+    if (refusal.startsWith("NOAUTH") || login.user !== "") await logIn(session, access, login, deadlineMs, passwords);
     return session;
   } catch (error) {
     session.drop();
@@ -111,31 +116,33 @@ async function logIn(
   const password = await passwords.password(access.node, asked);
   if (password === null) throw new WireError("password-missing", { ...about });
   const words = login.user === "" ? ["AUTH", password] : ["AUTH", login.user, password];
-  const reply = await withDeadline(session.send(words), deadlineMs, about, session.drop);
+  const reply = await withDeadline(session.send(words), deadlineMs, about, session.silence);
   if (!(reply instanceof Error)) return;
   passwords.refused(access.node, asked);
   throw new WireError("login-refused", { ...about, problem: reply.message });
 }
 
-function speak(stream: Duplex, about: About, gone: () => void): Session {
+function speak(stream: Duplex, about: About, deadlineMs: number, gone: () => void): Session {
   const waiting: Pending[] = [];
   let usable = true;
-  const lose = (problem: string): void => {
+  const end = (error: WireError): void => {
     if (!usable) return;
     usable = false;
     gone();
     stream.destroy();
-    for (const pending of waiting.splice(0)) pending.lost(new WireError("connection-lost", { ...about, problem }));
+    for (const pending of waiting.splice(0)) pending.lost(error);
   };
+  const lose = (problem: string): void => end(new WireError("connection-lost", { ...about, problem }));
   const parser = new RedisParser({
     returnReply: (reply: unknown) => waiting.shift()?.answer(reply),
     returnError: (error: Error) => waiting.shift()?.answer(error),
-    returnFatalError: (error: Error) => lose(error.message),
+    returnFatalError: (error: Error) => end(new WireError("garbled", { ...about, problem: error.message })),
     stringNumbers: false,
   });
   stream.on("data", (chunk: Buffer) => parser.execute(chunk));
   stream.on("error", (error: Error) => lose(error.message));
-  stream.on("close", () => lose("the server closed it"));
+  // A channel of SSH stays half open after the server's end, and would never close by itself.
+  for (const event of ["end", "close"]) stream.on(event, () => lose("the server closed it"));
   return {
     send: (command) =>
       new Promise((answer, lost) => {
@@ -143,6 +150,7 @@ function speak(stream: Duplex, about: About, gone: () => void): Session {
         stream.write(encode(command));
       }),
     isUsable: () => usable,
+    silence: () => end(new WireError("silent", { ...about, deadlineMs: Math.round(deadlineMs) })),
     drop: () => lose("given up"),
   };
 }
