@@ -63,6 +63,7 @@ export const requests = {
     z.object({ clusterId: z.string().max(64), action: z.string().max(120), target: z.string().max(255) }).strict(),
     planAnswerSchema,
   ),
+  "recovery:plan-undo": request(runId, planAnswerSchema),
   /** The plan is named by id and fingerprint only: the core runs what it planned, never what a view sends. */
   "recovery:approve": request(
     z
@@ -75,6 +76,7 @@ export const requests = {
       .strict(),
     runRecordSchema,
   ),
+  "recovery:stop": request(runId, runRecordSchema),
   "recovery:resolve": request(runId, runRecordSchema),
   "recovery:acknowledge": request(
     z.object({ runId: z.string().max(64), note: z.string().min(1).max(2000) }).strict(),

@@ -19,18 +19,33 @@ export const recoveryOfferSchema = z.object({
 });
 export type RecoveryOffer = z.infer<typeof recoveryOfferSchema>;
 
-export const planStepSchema = z.object({
+const deedShape = {
   title: sentenceSchema,
   node: z.string(),
+  /** The SSH login it travels through: `user@address:port`. */
+  reachedAs: z.string(),
   /** The account the command runs as on the node. */
   runsAs: z.string(),
-  changes: z.boolean(),
-  /** What is sent, byte for byte: the script of a command, or the SQL statement. */
+  /** What is sent, byte for byte: the script of a command, or the SQL statements. */
   shown: z.string(),
-  /** What would take this step back, byte for byte, or null where nothing can. */
-  undoShown: z.string().nullable(),
   deadlineMs: z.number(),
-});
+  /** What fresh readings must show just before it is sent. */
+  stillSafe: z.array(sentenceSchema),
+  /** What fresh readings must show before it counts as having taken effect. */
+  achieved: z.array(sentenceSchema),
+};
+
+export const undoSchema = z.discriminatedUnion("kind", [
+  /** `effect` is what the core sends, as its own data: kept so that a run can be undone after the app was started anew. */
+  z.object({ kind: z.literal("by"), ...deedShape, effect: z.unknown() }),
+  /** There is nothing to take back. */
+  z.object({ kind: z.literal("needless"), reason: sentenceSchema }),
+  /** It cannot be taken back, and so neither can anything before it. */
+  z.object({ kind: z.literal("none"), reason: sentenceSchema }),
+]);
+export type PlanUndo = z.infer<typeof undoSchema>;
+
+export const planStepSchema = z.object({ ...deedShape, changes: z.boolean(), undo: undoSchema });
 export type PlanStep = z.infer<typeof planStepSchema>;
 
 /** What a person must do to approve, by risk: R1 one click, R2 the cluster's name typed, R3 a whole sentence typed. */
@@ -46,7 +61,13 @@ export const planSchema = z.object({
   action: z.string(),
   target: z.string(),
   risk: riskSchema,
+  /** The run it takes back; null for a plan of its own. */
+  undoes: z.string().nullable(),
   steps: z.array(planStepSchema),
+  /** What the plan rests on: it is refused once one of these is no longer so. */
+  restsOn: z.array(sentenceSchema),
+  /** What will be so in the end, judged by fresh readings. */
+  goal: z.array(sentenceSchema),
   /** What a person should know before saying yes: what is lost, what stops for how long. */
   warnings: z.array(sentenceSchema),
   confirmation: confirmationSchema,
@@ -64,8 +85,9 @@ export const planAnswerSchema = z.discriminatedUnion("state", [
 export type PlanAnswer = z.infer<typeof planAnswerSchema>;
 
 /**
- * planned -> approved -> running -> verifying -> done; running/verifying/done -> undoing -> undone; -> refused before
- * anything was sent; -> failed when evidence shows it did not happen; -> in-doubt when only evidence can settle it.
+ * planned -> approved -> running -> verifying -> done; done/failed/stopped -> undoing -> undone; -> refused before anything
+ * was sent; -> stopped between two steps, with nothing unknown; -> failed when fresh readings show that a step did not take
+ * effect; -> in-doubt when only evidence can settle it.
  */
 export const runStateSchema = z.enum([
   "planned",
@@ -77,22 +99,38 @@ export const runStateSchema = z.enum([
   "undone",
   "refused",
   "failed",
+  "stopped",
   "in-doubt",
 ]);
 export type RunState = z.infer<typeof runStateSchema>;
 
 export const runStepSchema = z.object({
   step: planStepSchema,
-  undo: z.boolean(),
-  state: z.enum(["waiting", "checking", "sent", "kept", "broken", "unknown", "skipped"]),
+  /** The index of the step this one takes back; null for a step of the plan itself. */
+  undoes: z.number().nullable(),
+  /** `already`: fresh readings showed it so before it was sent, and it was not sent. */
+  state: z.enum(["waiting", "checking", "sent", "kept", "already", "broken", "unknown", "skipped"]),
   startedAt: z.number().nullable(),
   endedAt: z.number().nullable(),
-  /** What the node answered, cut at a cap; null until it did. */
+  /** What the node answered, cut at a cap and with secrets taken out; null until it did. */
   output: z.string().nullable(),
   /** Why the step is broken, unknown or skipped. */
   reason: sentenceSchema.nullable(),
 });
 export type RunStep = z.infer<typeof runStepSchema>;
+
+/** Something a person did to a run. */
+export const actSchema = z.object({
+  kind: z.enum(["approved", "stop-asked", "undo-approved", "settle-asked", "acknowledged"]),
+  /** The desktop account. */
+  operator: z.string(),
+  at: z.number(),
+  monotonicMs: z.number(),
+  /** Of the plan that was approved; null for other acts. */
+  fingerprint: z.string().nullable(),
+  note: z.string(),
+});
+export type Act = z.infer<typeof actSchema>;
 
 export const runRecordSchema = z.object({
   runId: z.string(),
@@ -108,11 +146,15 @@ export const runRecordSchema = z.object({
   reason: z.string(),
   approvedAt: z.number(),
   endedAt: z.number().nullable(),
+  /** What was so before it, and what shall be so after it: enough to settle it by fresh readings at any later time. */
+  origin: z.array(sentenceSchema),
+  goal: z.array(sentenceSchema),
   steps: z.array(runStepSchema),
+  acts: z.array(actSchema),
   /** What the fresh readings after the last step said. */
   verdict: sentenceSchema.nullable(),
-  /** True while an undo may still be asked for. */
-  canUndo: z.boolean(),
+  /** Why it cannot be undone now; null while an undo may be asked for. */
+  undoObstacle: sentenceSchema.nullable(),
   /** True when a person must acknowledge before the next run on this cluster. */
   needsAcknowledgement: z.boolean(),
   acknowledgement: z.string().nullable(),

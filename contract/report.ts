@@ -18,6 +18,8 @@ export const reportSchema = z.object({
   cluster: clusterSchema,
   assessment: assessmentSchema,
   runs: z.array(runRecordSchema),
+  /** The digest of the journal's last line: kept outside the desktop it shows a journal that was cut or rewritten. */
+  journalHead: z.string(),
   evidence: z.array(evidenceDetailSchema),
   /** Nodes that answered over nodes there are, and which did not. */
   coverage: z.object({ expected: z.number(), observed: z.number(), notObserved: z.array(z.string()) }),

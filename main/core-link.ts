@@ -5,6 +5,7 @@ import type { CoreParts } from "./core-port";
 export type ToCore =
   | { readonly kind: "start"; readonly parts: Omit<CoreParts, "shell"> }
   | { readonly kind: "request"; readonly id: number; readonly name: RequestName; readonly argument: unknown }
+  | { readonly kind: "power"; readonly state: "suspended" | "resumed" }
   | { readonly kind: "shell-answer"; readonly id: number; readonly path: string | null };
 
 /** What the core's process tells the shell. */

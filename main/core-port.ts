@@ -4,6 +4,8 @@ import type { EventName, EventPayload, Reply, RequestName, Takes } from "../cont
 export interface Core {
   /** Never rejects: what goes wrong is a reply with `ok: false`. The argument must have passed the request's schema. */
   handle<N extends RequestName>(name: N, argument: Takes<N>): Promise<Reply<N>>;
+  /** The desktop goes to sleep, or is back: nothing read before is of now. */
+  power(state: "suspended" | "resumed"): void;
   onEvent(listener: CoreListener): () => void;
   /** Ends every connection and closes every file. A run that is under way stays in the journal and is shown at the next start. */
   close(): Promise<void>;

@@ -18,6 +18,9 @@ port.on("message", ({ data }: { data: ToCore }) => {
     case "request":
       void core?.handle(data.name, data.argument as never).then((reply) => tell({ kind: "reply", id: data.id, reply }));
       return;
+    case "power":
+      core?.power(data.state);
+      return;
     case "shell-answer":
       waiting.get(data.id)?.(data.path);
       waiting.delete(data.id);

@@ -1,11 +1,12 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { homedir, userInfo } from "node:os";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { z } from "zod";
 import type { EventName, EventPayload } from "../contract/channels";
 import { clusterSchema, type Cluster } from "../contract/inventory";
 import { preferencesSchema, standardPreferences } from "../contract/preferences";
-import { sentence } from "../contract/sentence";
+import { sentence, type Sentence } from "../contract/sentence";
 import { systemClock } from "./clock";
 import type { Core, CoreListener, CoreParts } from "./core-port";
 import type { AnyEngine } from "./engine/engine";
@@ -20,10 +21,12 @@ import { createTakeReadings } from "./probe/run-probes";
 import { createWire } from "./probe/wire/wire";
 import { openJournal } from "./recovery/journal";
 import { createRunner } from "./recovery/runner";
+import { beatMs, createTrust } from "./recovery/trust";
 import { hostKeyCheck } from "./ssh/host-keys";
 import { createAccess } from "./ssh/pool";
 import { readSshConfig, resolveLogin } from "./ssh/ssh-config";
 import { openDocument } from "./store/durable-file";
+import { takeLock, type Lock } from "./store/lock";
 
 /** A question waits this long for the person at the desktop. */
 const questionWaitMs = 60_000;
@@ -57,6 +60,14 @@ export function createCore(parts: CoreParts): Core {
     resolve: async (login) => resolveLogin(await config(), login),
   });
   const wire = createWire(createPasswords(questions));
+  const trust = createTrust({
+    clock,
+    tilted: () => {
+      runner.dropPlans();
+      monitor.distrust();
+    },
+  });
+  const beat = setInterval(() => trust.beat(), beatMs);
   const monitor = createMonitor({
     clock,
     access,
@@ -65,24 +76,37 @@ export function createCore(parts: CoreParts): Core {
     host: hostEngine,
     pauseMs: () => preferences.read().cycleSeconds * 1000,
     watch: parts.watch,
-    announce: (assessment) => {
+    announce: (assessment, begunAt) => {
+      if (begunAt !== null) trust.roundRead(assessment.clusterId, begunAt);
       announce("assessment:changed", assessment);
       announce("fleet:changed", handlers.fleet());
     },
   });
-  const journal = openJournal(at("journal.log"), parts.mayRecover ? "write" : "read");
+  const lock = parts.mayRecover ? takeLock(at("journal.lock"), randomUUID()) : null;
+  const journal = openJournal(at("journal.log"), lock?.kind === "held" ? "write" : "read", clock);
+  const clusterOf = (clusterId: string): Cluster | null =>
+    inventory.read().find((cluster) => cluster.clusterId === clusterId) ?? null;
   const runner = createRunner({
     journal,
     observer: monitor,
     performer: createPerformer({ access, wire }),
     newId: randomUUID,
-    nowMs: () => clock.nowMs(),
+    clock,
+    trust,
+    pause,
+    clusterOf,
+    reachedAs: async (cluster, node) => {
+      const login = cluster.nodes.find((one) => one.node === node)?.login;
+      if (login === undefined) throw new RequestError("not-found", sentence("request/node-unknown", { node }));
+      const { user, hostName, port } = resolveLogin(await config(), login);
+      return `${user}@${hostName}:${port}`;
+    },
     operator: desktop.user,
     isReadOnly: () => preferences.read().readOnly,
     engineOf,
     announce: (run) => announce("run:changed", run),
     lookEveryMs,
-    mayRecover: parts.mayRecover,
+    barred: barredBy(lock),
   });
   const handlers = createHandlers({
     core: parts,
@@ -100,19 +124,29 @@ export function createCore(parts: CoreParts): Core {
   for (const cluster of inventory.read()) handlers.begin(cluster);
 
   return {
+    power: (state) => (state === "suspended" ? trust.suspended() : trust.resumed()),
     handle: (name, argument) => answer(handlers.requests, name, argument),
     onEvent: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
     close: async () => {
+      clearInterval(beat);
       monitor.close();
       questions.close();
       wire.close();
       await access.close();
       journal.close();
+      if (lock?.kind === "held") lock.release();
     },
   };
+}
+
+/** Why a process that does not have the journal to itself may not recover. */
+function barredBy(lock: Lock | null): Sentence | null {
+  if (lock === null) return sentence("recovery/only-reads");
+  if (lock.kind === "held") return null;
+  return sentence("recovery/journal-in-use", { pid: lock.by?.pid ?? "?", host: lock.by?.host ?? "?" });
 }
 
 function engineOf(cluster: Cluster): AnyEngine {

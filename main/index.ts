@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { app, dialog, Menu, type BrowserWindow } from "electron";
+import { app, dialog, Menu, powerMonitor, type BrowserWindow } from "electron";
 import { version } from "../package.json";
 import { serve } from "./ipc/serve";
 import { appOrigin, createWindow, lockSession, registerScheme } from "./window";
@@ -36,6 +36,8 @@ void app.whenReady().then(() => {
       mayRecover: true,
     },
   });
+  powerMonitor.on("suspend", () => served.power("suspended"));
+  powerMonitor.on("resume", () => served.power("resumed"));
   app.once("will-quit", () => served.stop());
   window = createWindow(join(output, "preload", "index.cjs"));
   window.once("closed", () => (window = null));

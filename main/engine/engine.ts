@@ -4,7 +4,7 @@ import type { EvidenceId, Figure } from "../../contract/figure";
 import type { FindingCode, Level, NamedFigure, Reachability, Subject } from "../../contract/health";
 import type { Member, SettingValue } from "../../contract/inventory";
 import type { Risk } from "../../contract/recovery";
-import type { Catalogue, Fact, Language, Sentence } from "../../contract/sentence";
+import { sentence, type Catalogue, type Fact, type Language, type Sentence } from "../../contract/sentence";
 import type { Tolerance } from "../../contract/tolerance";
 import type { Call, HttpCall, PostgresCall, Probes, Readings, RedisCall } from "../probe/probe";
 import type { Command, NodeAccess } from "../ssh/access";
@@ -57,6 +57,8 @@ export interface Engine<F extends SettingFields, P extends Probes, S> {
   /** Null where the engine keeps none that is worth reading. */
   readonly logs: EngineLogs<F> | null;
   readonly recoveries: readonly RecoveryAction<S>[];
+  /** Pure. Holds a claim of its recoveries against a snapshot; made by `judgeBy`. */
+  judge(snapshot: S, claim: Claim): Sentence | null;
 }
 
 /** Where an engine's members write their logs, and what known lines mean. Read when a person asks, never in a cycle. */
@@ -109,21 +111,54 @@ export interface Sighting {
 }
 
 /** What a step of a recovery sends. */
-export type Effect = { readonly kind: "run"; readonly command: Command } | PostgresCall | RedisCall | HttpCall;
+export type Effect =
+  | { readonly kind: "run"; readonly command: Command }
+  | SentCall
+  /** One after the other, each sent when the one before has succeeded. */
+  | { readonly kind: "calls"; readonly calls: readonly [SentCall, ...SentCall[]] };
+export type SentCall = PostgresCall | RedisCall | HttpCall;
 
-export interface Step<S> {
+/**
+ * Something a snapshot shows or does not show. Its code names a judge of the engine and has words for people, its facts are plain data:
+ * so it is shown before a run, kept in the journal, and held against fresh readings at any later time.
+ */
+export type Claim = Sentence;
+
+/** Pure. Null when the snapshot shows the claim, else what it shows instead. A missing reading never shows anything. */
+export type Judge<S> = (snapshot: S, facts: Readonly<Record<string, Fact>>) => Sentence | null;
+
+/** Judges claims by their codes; a claim that no judge knows is never shown. */
+export function judgeBy<S>(judges: Readonly<Record<string, Judge<S>>>): Engine<SettingFields, Probes, S>["judge"] {
+  return (snapshot, claim) => {
+    const judge = Object.hasOwn(judges, claim.code) ? judges[claim.code] : undefined;
+    return judge === undefined
+      ? sentence("recovery/claim-unknown", { claim: claim.code })
+      : judge(snapshot, claim.facts);
+  };
+}
+
+/** Something sent to a node, with what must be seen before it and after it. Plain data throughout. */
+export interface Deed {
   readonly title: Sentence;
   readonly node: string;
   readonly effect: Effect;
-  /** False for a step that only looks; it may be asked again. */
-  readonly changes: boolean;
-  readonly undo?: Effect;
   readonly deadlineMs: number;
-  /** Pure. Asked of readings taken just before the step is sent; null when it may be sent. */
-  stillSafe(now: S): Sentence | null;
-  /** Pure. Asked of readings taken after the step: null when they show that it took effect, else what they show. */
-  achieved(now: S): Sentence | null;
+  readonly stillSafe: readonly Claim[];
+  readonly achieved: readonly Claim[];
 }
+
+export interface Step extends Deed {
+  /** False for a step that only looks. */
+  readonly changes: boolean;
+  readonly undo: Undo;
+}
+
+export type Undo =
+  | ({ readonly kind: "by" } & Deed)
+  /** There is nothing to take back. */
+  | { readonly kind: "needless"; readonly reason: Sentence }
+  /** It cannot be taken back, and so neither can any step before it. */
+  | { readonly kind: "none"; readonly reason: Sentence };
 
 export interface RecoveryAction<S> {
   /** `<engine>/<what-is-done>` */
@@ -134,11 +169,18 @@ export interface RecoveryAction<S> {
   targets(snapshot: S): readonly { readonly target: string; readonly objections: readonly Sentence[] }[];
   objections(snapshot: S): readonly Sentence[];
   /** Pure: the same snapshot gives the same steps. Called only where there are no objections. */
-  plan(snapshot: S, target: string): { readonly steps: readonly Step<S>[]; readonly warnings: readonly Sentence[] };
-  /** Pure. Null when fresh readings show the goal reached, else what is still missing. */
-  verify(before: S, after: S, target: string): Sentence | null;
+  plan(snapshot: S, target: string): PlannedSteps;
   /** How long fresh readings may take to show the goal. */
   readonly verifyWithinMs: number;
+}
+
+export interface PlannedSteps {
+  readonly steps: readonly Step[];
+  readonly warnings: readonly Sentence[];
+  /** What the snapshot shows that the plan rests on; it is also what an undo has to bring back. */
+  readonly restsOn: readonly Claim[];
+  /** What will be so in the end. */
+  readonly goal: readonly Claim[];
 }
 
 /** From the processes and files of one host, and calls to what they serve, to members and to hosts that should be asked next. */

@@ -110,8 +110,10 @@ export function createHandlers(parts: HandlerParts): CoreHandlers {
       return Promise.resolve();
     },
     "recovery:plan": ({ clusterId, action, target }) => parts.runner.plan(clusterOf(clusterId), action, target),
+    "recovery:plan-undo": ({ runId }) => parts.runner.planUndo(runId),
     "recovery:approve": ({ planId, fingerprint, typed, reason }) =>
       parts.runner.approve(planId, fingerprint, typed, reason),
+    "recovery:stop": ({ runId }) => Promise.resolve(parts.runner.stop(runId)),
     "recovery:resolve": ({ runId }) => parts.runner.resolve(runId),
     "recovery:acknowledge": ({ runId, note }) => Promise.resolve(parts.runner.acknowledge(runId, note)),
     "recovery:runs": ({ clusterId }) => Promise.resolve([...parts.runner.runs(clusterId)]),
@@ -208,6 +210,7 @@ async function exportReport(
     cluster,
     assessment,
     runs: parts.runner.runs(cluster.clusterId),
+    journalHead: parts.runner.journalHead(),
     evidence: assessment.evidence.flatMap(({ id }) => parts.monitor.evidence(cluster.clusterId, id) ?? []),
     generatedAt: parts.clock.nowMs(),
     operator: process.env.USER ?? "",

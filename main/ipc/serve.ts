@@ -19,7 +19,10 @@ const firstRestartMs = 500;
 const longestRestartMs = 30_000;
 
 /** Passes requests of the view to the core and events back; the shell itself decides nothing but who may ask. */
-export function serve(parts: ServeParts): { stop(): void } {
+export function serve(parts: ServeParts): {
+  readonly power: (state: "suspended" | "resumed") => void;
+  readonly stop: () => void;
+} {
   const waiting = new Map<number, (reply: unknown) => void>();
   let core: UtilityProcess | null = null;
   let nextId = 0;
@@ -83,6 +86,7 @@ export function serve(parts: ServeParts): { stop(): void } {
   });
   start();
   return {
+    power: (state) => toCore({ kind: "power", state }),
     stop: () => {
       stopped = true;
       core?.kill();

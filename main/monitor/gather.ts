@@ -17,7 +17,7 @@ export interface Gathered<F extends SettingFields, P extends Probes> {
 /** Asks every member of a cluster at once; a member that is slow or silent costs its own deadline and nobody else's. */
 export async function gather<F extends SettingFields, P extends Probes>(
   parts: { readonly access: Access; readonly take: TakeReadings },
-  engine: Engine<F, P, unknown>,
+  engine: Pick<Engine<F, P, unknown>, "settings" | "probes">,
   members: readonly Member[],
   previous: Gathered<F, P> | null,
 ): Promise<Gathered<F, P>> {

@@ -20,6 +20,8 @@ export interface Monitor extends Observer {
   refresh(clusterId: string): Promise<void>;
   latest(clusterId: string): Assessment | null;
   evidence(clusterId: string, evidenceId: EvidenceId): EvidenceDetail | null;
+  /** Makes every assessment stale at once: the desktop was away, and nothing it knows is of now. Each is read again. */
+  distrust(): void;
   close(): void;
 }
 
@@ -32,7 +34,8 @@ export interface MonitorParts {
   readonly host: AnyEngine;
   readonly pauseMs: () => number;
   readonly watch: boolean;
-  readonly announce: (assessment: Assessment) => void;
+  /** `begunAt`: when its readings began, by the monotonic clock; null when nothing new was read. */
+  readonly announce: (assessment: Assessment, begunAt: number | null) => void;
 }
 
 interface Watched {
@@ -58,7 +61,7 @@ export function createMonitor(parts: MonitorParts): Monitor {
           const round = await cycle();
           entry.assessment = round.assessment;
           entry.taken = round.taken;
-          if (watched.get(cluster.clusterId) === entry) parts.announce(round.assessment);
+          if (watched.get(cluster.clusterId) === entry) parts.announce(round.assessment, round.begunAt);
         },
       }),
     };
@@ -78,6 +81,14 @@ export function createMonitor(parts: MonitorParts): Monitor {
     latest: (clusterId) => watched.get(clusterId)?.assessment ?? null,
     evidence: (clusterId, evidenceId) => detailOf(watched.get(clusterId)?.taken.get(evidenceId)),
     observe: (engine, cluster) => observe(parts, engine, cluster),
+    distrust: () => {
+      for (const entry of watched.values()) {
+        if (entry.assessment === null) continue;
+        entry.assessment = { ...entry.assessment, staleAfterMs: 0 };
+        parts.announce(entry.assessment, null);
+        if (parts.watch) void entry.pace.now();
+      }
+    },
     close: () => [...watched.keys()].forEach(remove),
   };
 }
@@ -85,6 +96,7 @@ export function createMonitor(parts: MonitorParts): Monitor {
 interface Round {
   readonly assessment: Assessment;
   readonly taken: ReadonlyMap<EvidenceId, Taken>;
+  readonly begunAt: number;
 }
 
 /** A function that reads and judges a cluster once, and remembers what the next reading is compared with. */
@@ -117,7 +129,7 @@ function cycleOf(parts: MonitorParts, cluster: Cluster): () => Promise<Round> {
           staleAfterMs: 3 * parts.pauseMs() + 10_000,
         });
         previous = { engine: seen as never, host: hostsSeen as never, assessment };
-        return { assessment, taken };
+        return { assessment, taken, begunAt: startedAt };
       };
     }),
   );

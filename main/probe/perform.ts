@@ -1,4 +1,4 @@
-import type { Effect } from "../engine/engine";
+import type { Effect, SentCall } from "../engine/engine";
 import { sentence, type Sentence } from "../../contract/sentence";
 import type { Performed, Performer } from "../recovery/ports";
 import type { Access } from "../ssh/access";
@@ -24,12 +24,15 @@ export function createPerformer(parts: { readonly access: Access; readonly wire:
       case "redis":
       case "http":
         return showCall(effect);
+      case "calls":
+        return effect.calls.map(showCall).join(";\n");
     }
   }
 
   return {
     show,
     account: (node, effect) => {
+      if (effect.kind === "calls") return recipientOf(effect.calls[0]);
       if (effect.kind !== "run") return recipientOf(effect);
       const state = parts.access.node(node).state();
       return effect.command.runAs ?? (state.state === "ready" ? state.account : "");
@@ -78,21 +81,28 @@ export function createPerformer(parts: { readonly access: Access; readonly wire:
     effect: Exclude<Effect, { kind: "run" }>,
     deadlineMs: number,
   ): Promise<Performed> {
+    const answers: string[] = [];
     try {
-      const output = await parts.wire.call(parts.access.node(node), effect, deadlineMs);
-      return { kind: "answered", output, problem: problemIn(effect, node, output) };
+      for (const call of effect.kind === "calls" ? effect.calls : [effect]) {
+        const output = await parts.wire.call(parts.access.node(node), call, deadlineMs);
+        answers.push(output);
+        const problem = problemIn(call, node, output);
+        if (problem !== null) return { kind: "answered", output: answers.join("\n"), problem };
+      }
+      return { kind: "answered", output: answers.join("\n"), problem: null };
     } catch (error) {
       if (error instanceof OutcomeUnknown) return { kind: "unknown", reason: reasonOf(error, node) };
       const isAnswer = error instanceof WireError && ["statement-failed", "permission-denied"].includes(error.kind);
       if (isAnswer) return { kind: "answered", output: error.message, problem: error.sentence };
-      if (error instanceof WireError || error instanceof SshError) return { kind: "not-sent", reason: error.sentence };
+      if ((error instanceof WireError || error instanceof SshError) && answers.length === 0)
+        return { kind: "not-sent", reason: error.sentence };
       return { kind: "unknown", reason: reasonOf(error, node) };
     }
   }
 }
 
 /** What an answer itself says went wrong; a service that answers an error has answered. */
-function problemIn(effect: Exclude<Effect, { kind: "run" }>, node: string, output: string): Sentence | null {
+function problemIn(effect: SentCall, node: string, output: string): Sentence | null {
   switch (effect.kind) {
     case "postgres":
       return null;

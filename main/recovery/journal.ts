@@ -3,6 +3,7 @@ import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync, r
 import { dirname } from "node:path";
 import { runRecordSchema, type RunRecord } from "../../contract/recovery";
 import { sentence } from "../../contract/sentence";
+import type { Clock } from "../clock";
 import { RecoveryError } from "./recovery-error";
 
 /** Says what became of runs, on disk before anything is sent; each line is chained to the one before it. */
@@ -11,6 +12,8 @@ export interface Journal {
   write(run: RunRecord): void;
   /** The last word on each run, oldest run first. */
   runs(): readonly RunRecord[];
+  /** The digest of the last line, which stands for the whole journal. */
+  head(): string;
   close(): void;
 }
 
@@ -18,6 +21,9 @@ const chainStart = "0".repeat(64);
 
 interface Line {
   readonly previous: string;
+  /** Both clocks: the wall clock may be set, the monotonic one begins anew with each start. */
+  readonly wallMs: number;
+  readonly monotonicMs: number;
   readonly run: RunRecord;
 }
 
@@ -25,10 +31,10 @@ interface Line {
  * Opens or begins a journal. A last line cut short by a crash was never acknowledged and is cut off; damage anywhere else is refused,
  * because what follows it can no longer be trusted.
  * ```
- * 5f0c…9a {"previous":"0000…00","run":{"runId":…}}
+ * 5f0c…9a {"previous":"0000…00","wallMs":1790000000000,"monotonicMs":5021,"run":{"runId":…}}
  * ```
  */
-export function openJournal(path: string, access: "write" | "read" = "write"): Journal {
+export function openJournal(path: string, access: "write" | "read", clock: Clock): Journal {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const bytes = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
   const wholeBytes = bytes.lastIndexOf(0x0a) + 1;
@@ -36,7 +42,7 @@ export function openJournal(path: string, access: "write" | "read" = "write"): J
   if (checked.damagedLine !== null)
     throw new RecoveryError("journal", sentence("recovery/journal-damaged", { path, line: checked.damagedLine }));
 
-  if (access === "read") return readJournal(path, checked.runs);
+  if (access === "read") return readJournal(path);
   const handle = openSync(path, "a", 0o600);
   if (wholeBytes < bytes.length) ftruncateSync(handle, wholeBytes);
   let head = checked.head;
@@ -46,7 +52,12 @@ export function openJournal(path: string, access: "write" | "read" = "write"): J
 
   return {
     write: (run) => {
-      const body = JSON.stringify({ previous: head, run } satisfies Line);
+      const body = JSON.stringify({
+        previous: head,
+        wallMs: clock.nowMs(),
+        monotonicMs: Math.round(clock.monotonicMs()),
+        run,
+      } satisfies Line);
       const digest = digestOf(body);
       try {
         if (broken) throw new Error("an earlier write failed");
@@ -65,18 +76,30 @@ export function openJournal(path: string, access: "write" | "read" = "write"): J
       latest.set(run.runId, run);
     },
     runs: () => [...latest.values()],
+    head: () => head,
     close: () => closeSync(handle),
   };
 }
 
 /** A journal beside its writer, such as the command line beside an open app: a second writer would fork the chain. */
-function readJournal(path: string, runs: readonly RunRecord[]): Journal {
+function readJournal(path: string): Journal {
+  let length = -1;
+  let checked = verifyJournal("");
+  // Its writer goes on writing; a line it has only half written is not there yet.
+  const fresh = (): VerifiedJournal => {
+    const bytes = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
+    if (bytes.length === length) return checked;
+    length = bytes.length;
+    checked = verifyJournal(bytes.subarray(0, bytes.lastIndexOf(0x0a) + 1).toString("utf8"));
+    return checked;
+  };
   return {
     write: () => {
       const problem = "it was opened for reading";
       throw new RecoveryError("journal", sentence("recovery/journal-unwritable", { path, problem }));
     },
-    runs: () => runs,
+    runs: () => fresh().runs,
+    head: () => fresh().head,
     close: () => undefined,
   };
 }
@@ -106,21 +129,30 @@ export interface VerifiedJournal {
   readonly damagedLine: number | null;
   /** The digest of the last line, which stands for the whole journal. */
   readonly head: string;
+  /** Every line's digest, in order. */
+  readonly digests: readonly string[];
   readonly runs: readonly RunRecord[];
 }
 
 /** Pure. Checks every line's digest and its link to the line before. */
 export function verifyJournal(text: string): VerifiedJournal {
   const lines = text === "" ? [] : text.replace(/\n$/, "").split("\n");
-  let head = chainStart;
+  const digests: string[] = [];
   const latest = new Map<string, RunRecord>();
+  const verified = (damagedLine: number | null): VerifiedJournal => ({
+    lineCount: lines.length,
+    damagedLine,
+    head: digests.at(-1) ?? chainStart,
+    digests,
+    runs: [...latest.values()],
+  });
   for (const [index, line] of lines.entries()) {
-    const run = checkLine(line, head);
-    if (run === null) return { lineCount: lines.length, damagedLine: index + 1, head, runs: [...latest.values()] };
-    head = line.slice(0, 64);
+    const run = checkLine(line, digests.at(-1) ?? chainStart);
+    if (run === null) return verified(index + 1);
+    digests.push(line.slice(0, 64));
     latest.set(run.runId, run);
   }
-  return { lineCount: lines.length, damagedLine: null, head, runs: [...latest.values()] };
+  return verified(null);
 }
 
 function checkLine(line: string, previous: string): RunRecord | null {

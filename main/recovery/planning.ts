@@ -1,63 +1,130 @@
 import { createHash } from "node:crypto";
 import type { Cluster } from "../../contract/inventory";
-import type { Confirmation, Plan, PlanStep, Risk } from "../../contract/recovery";
+import { redact } from "../../contract/redact";
+import type { Confirmation, Plan, PlanStep, PlanUndo, Risk, RunRecord } from "../../contract/recovery";
 import { sentence, type Sentence } from "../../contract/sentence";
-import type { Engine, RecoveryAction, SettingFields, Step } from "../engine/engine";
-import type { Probes } from "../probe/probe";
-import type { Observation, Observer, Performer } from "./ports";
+import type { Deed, Effect, RecoveryAction, Step } from "../engine/engine";
+import { lookAt, lookFrom, observeFresh, type LookParts } from "./look";
+import type { Performer } from "./ports";
+import { recentOn, stepsToUndo, undoObstacle } from "./rails";
 
-/** A plan with what it was made from, kept in the core; a view only ever sees the plan. */
-export interface Draft<S> {
+/** A plan with what it would send, kept in the core; a view only ever sees the plan. */
+export interface Draft {
   readonly plan: Plan;
   readonly cluster: Cluster;
-  readonly recovery: RecoveryAction<S>;
-  readonly steps: readonly Step<S>[];
-  readonly before: S;
+  readonly effects: readonly Effect[];
+  readonly verifyWithinMs: number;
 }
 
-export type Drafted<S> = { readonly draft: Draft<S> } | { readonly objections: readonly Sentence[] };
+export type Drafted = { readonly draft: Draft } | { readonly objections: readonly Sentence[] };
 
 /** A plan that lies longer rests on a cluster that was. */
 const planLivesMs = 15 * 60_000;
+/** An undo has no goal of its own to wait for beyond what its steps were judged by. */
+const undoVerifyMs = 60_000;
+/** More runs of one action on one target within a day are confirmed by a text that says so. */
+const runsADay = 2;
 
-export interface PlanningParts {
-  readonly observer: Observer;
+export interface PlanningParts extends LookParts {
   readonly performer: Performer;
   readonly newId: () => string;
-  readonly nowMs: () => number;
+  /** The SSH login of a node: `user@address:port`. */
+  readonly reachedAs: (cluster: Cluster, node: string) => Promise<string>;
 }
 
 /** Looks at the cluster now and plans from what is seen, or says why not. */
-export async function draftPlan<F extends SettingFields, P extends Probes, S>(
+export function draftPlan(
   parts: PlanningParts,
-  engine: Engine<F, P, S>,
   cluster: Cluster,
   action: string,
   target: string,
-): Promise<Drafted<S>> {
-  const recovery = engine.recoveries.find((one) => one.action === action);
-  if (recovery === undefined) return { objections: [sentence("recovery/action-unknown", { action })] };
-  const seen: Observation<S> = await parts.observer.observe(engine, cluster);
-  const objections = objectionsTo(recovery, seen.snapshot, target);
-  if (objections.length > 0) return { objections };
-  const { steps, warnings } = recovery.plan(seen.snapshot, target);
-  if (steps.length === 0) return { objections: [sentence("recovery/nothing-to-do")] };
-  const shown = steps.map((step) => showStep(parts.performer, step));
-  const madeAt = parts.nowMs();
+  runs: readonly RunRecord[],
+): Promise<Drafted> {
+  return parts.engineOf(cluster).open(async (engine): Promise<Drafted> => {
+    const recovery = engine.recoveries.find((one) => one.action === action);
+    if (recovery === undefined) return { objections: [sentence("recovery/action-unknown", { action })] };
+    const snapshot = await observeFresh(parts, engine, cluster);
+    const objections = objectionsTo(recovery, snapshot, target);
+    if (objections.length > 0) return { objections };
+    const { steps, warnings, restsOn, goal } = recovery.plan(snapshot, target);
+    if (steps.length === 0) return { objections: [sentence("recovery/nothing-to-do")] };
+    const unfounded = lookFrom(engine, snapshot).missing(restsOn);
+    if (unfounded !== null) return { objections: [unfounded] };
+    const often = recentOn(runs, action, target, parts.clock.nowMs()).length;
+    const isOften = often >= runsADay;
+    return planned(parts, cluster, steps, recovery.verifyWithinMs, {
+      action,
+      target,
+      risk: recovery.risk,
+      undoes: null,
+      warnings: isOften ? [sentence("recovery/often", { count: often, target }), ...warnings] : [...warnings],
+      restsOn: [...restsOn],
+      goal: [...goal],
+      confirmation: isOften
+        ? { kind: "type", text: `${cluster.name}: run ${often + 1} on ${target}` }
+        : confirmationOf(recovery.risk, cluster, target),
+    });
+  });
+}
+
+/** Plans to take back what a run left, from the run's own record and fresh readings. */
+export async function draftUndo(
+  parts: PlanningParts,
+  cluster: Cluster,
+  run: RunRecord,
+  runs: readonly RunRecord[],
+): Promise<Drafted> {
+  const obstacle = undoObstacle(run, runs);
+  if (obstacle !== null) return { objections: [obstacle] };
+  const undos = stepsToUndo(run).map(({ undo }) => undo);
+  const look = await lookAt(parts, cluster);
+  const left = undos.filter(({ achieved }) => look.missing(achieved) !== null);
+  const first = left[0];
+  if (first === undefined) return { objections: [sentence("recovery/undo-already")] };
+  const unsafe = look.missing(first.stillSafe);
+  if (unsafe !== null) return { objections: [unsafe] };
+  const reason = sentence("recovery/undo-of-undo");
+  const steps = undos.map((undo): Step => ({
+    ...undo,
+    effect: undo.effect as Effect,
+    changes: true,
+    undo: { kind: "none", reason },
+  }));
+  return planned(parts, cluster, steps, undoVerifyMs, {
+    action: run.action,
+    target: run.target,
+    risk: run.risk,
+    undoes: run.runId,
+    warnings: [],
+    restsOn: [...first.stillSafe],
+    goal: run.origin,
+    confirmation: run.risk === "R0" || run.risk === "R1" ? { kind: "click" } : { kind: "type", text: cluster.name },
+  });
+}
+
+type Framed = Pick<Plan, "action" | "target" | "risk" | "undoes" | "warnings" | "restsOn" | "goal" | "confirmation">;
+
+async function planned(
+  parts: PlanningParts,
+  cluster: Cluster,
+  steps: readonly Step[],
+  verifyWithinMs: number,
+  framed: Framed,
+): Promise<Drafted> {
+  const shown = await Promise.all(steps.map((step) => showStep(parts, cluster, step)));
+  const secret = shown.find((step) => redact(step.shown) !== step.shown);
+  if (secret !== undefined) return { objections: [sentence("recovery/shows-secret", { node: secret.node })] };
+  const madeAt = parts.clock.nowMs();
   const plan: Plan = {
+    ...framed,
     planId: parts.newId(),
     clusterId: cluster.clusterId,
-    action,
-    target,
-    risk: recovery.risk,
     steps: shown,
-    warnings: [...warnings],
-    confirmation: confirmationOf(recovery.risk, cluster, target),
-    fingerprint: fingerprintOf(cluster, action, target, shown),
+    fingerprint: fingerprintOf(cluster, framed, shown),
     madeAt,
     expiresAt: madeAt + planLivesMs,
   };
-  return { draft: { plan, cluster, recovery, steps, before: seen.snapshot } };
+  return { draft: { plan, cluster, effects: steps.map(({ effect }) => effect), verifyWithinMs } };
 }
 
 function objectionsTo<S>(recovery: RecoveryAction<S>, snapshot: S, target: string): readonly Sentence[] {
@@ -68,15 +135,33 @@ function objectionsTo<S>(recovery: RecoveryAction<S>, snapshot: S, target: strin
     : [...general, ...own.objections];
 }
 
-function showStep<S>(performer: Performer, step: Step<S>): PlanStep {
+async function showStep(parts: PlanningParts, cluster: Cluster, step: Step): Promise<PlanStep> {
   return {
-    title: step.title,
-    node: step.node,
-    runsAs: performer.account(step.node, step.effect),
+    ...(await showDeed(parts, cluster, step)),
     changes: step.changes,
-    shown: performer.show(step.node, step.effect),
-    undoShown: step.undo === undefined ? null : performer.show(step.node, step.undo),
-    deadlineMs: step.deadlineMs,
+    undo: await showUndo(parts, cluster, step),
+  };
+}
+
+async function showUndo(parts: PlanningParts, cluster: Cluster, { undo }: Step): Promise<PlanUndo> {
+  if (undo.kind !== "by") return { kind: undo.kind, reason: undo.reason };
+  return { kind: "by", ...(await showDeed(parts, cluster, undo)), effect: undo.effect };
+}
+
+async function showDeed(
+  { performer, reachedAs }: PlanningParts,
+  cluster: Cluster,
+  { title, node, effect, deadlineMs, stillSafe, achieved }: Deed,
+): Promise<Omit<PlanStep, "changes" | "undo">> {
+  return {
+    title,
+    node,
+    reachedAs: await reachedAs(cluster, node),
+    runsAs: performer.account(node, effect),
+    shown: performer.show(node, effect),
+    deadlineMs,
+    stillSafe: [...stillSafe],
+    achieved: [...achieved],
   };
 }
 
@@ -86,16 +171,37 @@ function confirmationOf(risk: Risk, cluster: Cluster, target: string): Confirmat
   return { kind: "type", text: `${cluster.name}: I attest that the old primary is switched off; promote ${target}` };
 }
 
-/** Covers every byte that would be sent, to whom, and as whom; times and names of people are no part of it. */
-export function fingerprintOf(cluster: Cluster, action: string, target: string, steps: readonly PlanStep[]): string {
-  const sent = steps.map(({ node, runsAs, shown, undoShown, deadlineMs }) => [
+/** Covers every byte that would be sent, to whom and as whom, what it is judged by and what it comes to; times are no part of it. */
+export function fingerprintOf(
+  cluster: Cluster,
+  { action, target, undoes, goal }: Pick<Plan, "action" | "target" | "undoes" | "goal">,
+  steps: readonly PlanStep[],
+): string {
+  const sent = steps.map(({ node, reachedAs, runsAs, shown, deadlineMs, achieved, undo }) => [
     node,
+    reachedAs,
     runsAs,
     shown,
-    undoShown,
     deadlineMs,
+    achieved,
+    undo.kind === "by" ? [undo.node, undo.runsAs, undo.shown, undo.deadlineMs, undo.achieved] : undo.kind,
   ]);
   return createHash("sha256")
-    .update(JSON.stringify([cluster.clusterId, action, target, sent]))
+    .update(JSON.stringify([cluster.clusterId, action, target, undoes, goal, sent]))
     .digest("hex");
+}
+
+/** What differs between the plan that was read and the one that would run now; null when nothing does. */
+export function differenceOf(seen: Plan, now: Plan): Sentence | null {
+  if (seen.fingerprint === now.fingerprint) return null;
+  const at = seen.steps.findIndex((step, index) => step.shown !== now.steps[index]?.shown);
+  const before = seen.steps[at];
+  const after = now.steps[at];
+  if (before === undefined)
+    return sentence("recovery/plan-changed", { before: seen.steps.length, after: now.steps.length });
+  return sentence("recovery/plan-step-changed", {
+    step: at + 1,
+    before: `${before.node}: ${before.shown}`,
+    after: after === undefined ? "—" : `${after.node}: ${after.shown}`,
+  });
 }

@@ -1,6 +1,6 @@
 import type { Sentence } from "../../contract/sentence";
 
-export type RecoveryErrorKind = "refused" | "not-found" | "journal";
+export type RecoveryErrorKind = "refused" | "not-found" | "journal" | "in-use";
 
 /** A recovery that was not begun, with the reason for people. Nothing was sent to any node. */
 export class RecoveryError extends Error {

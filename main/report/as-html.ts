@@ -69,7 +69,7 @@ export function reportAsHtml(report: Report, catalogue: Catalogue): string {
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <title>${escape(title)}</title><style>${reportStyle}</style></head><body>
 ${parts.join("\n")}
-<footer>Evenkeel ${escape(report.appVersion)} · SHA-256 ${digest}</footer>
+<footer>${page.said(sentence("report/journal", { head: report.journalHead }))}<br>Evenkeel ${escape(report.appVersion)} · SHA-256 ${digest}</footer>
 </body></html>
 `;
 }
@@ -198,7 +198,7 @@ function run(page: Page, one: RunRecord): string {
   const steps = one.steps.map(
     (step) =>
       `<li><b>${page.said(step.step.title)}</b> — ${page.word(`report/step.${step.state}`)} · ${at(step.startedAt)} – ${at(step.endedAt)}
-<p class="small">${escape(step.step.node)} · ${escape(step.step.runsAs)}</p><pre>${escape(step.step.shown)}</pre>${step.output === null || step.output === "" ? "" : `<pre>${escape(step.output)}</pre>`}${step.reason === null ? "" : `<p class="missing">${page.said(step.reason)}</p>`}</li>`,
+<p class="small">${escape(step.step.node)} · ${escape(step.step.reachedAs)} · ${escape(step.step.runsAs)}</p><pre>${escape(step.step.shown)}</pre>${step.output === null || step.output === "" ? "" : `<pre>${escape(step.output)}</pre>`}${step.reason === null ? "" : `<p class="missing">${page.said(step.reason)}</p>`}</li>`,
   );
   const facts = {
     operator: one.operator,

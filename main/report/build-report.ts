@@ -4,12 +4,13 @@ import type { Cluster } from "../../contract/inventory";
 import type { RunRecord } from "../../contract/recovery";
 import type { Report } from "../../contract/report";
 import type { Language } from "../../contract/sentence";
-import { redact } from "./redact";
+import { redact } from "../../contract/redact";
 
 export interface ReportParts {
   readonly cluster: Cluster;
   readonly assessment: Assessment;
   readonly runs: readonly RunRecord[];
+  readonly journalHead: string;
   readonly evidence: readonly EvidenceDetail[];
   readonly generatedAt: number;
   readonly operator: string;
@@ -33,6 +34,7 @@ export function buildReport(parts: ReportParts): Report {
       ...run,
       steps: run.steps.map((step) => ({ ...step, output: step.output === null ? null : redact(step.output) })),
     })),
+    journalHead: parts.journalHead,
     evidence: parts.evidence.map((one) => ({ ...one, raw: redact(one.raw) })),
     coverage: { expected: nodes.length, observed: nodes.length - silent.length, notObserved: silent },
   };

@@ -44,6 +44,11 @@ export function go(place: Place): void {
   useStore.setState({ place });
 }
 
+/** What the core says of a run takes the place of what it said before. */
+export function keepRun(run: RunRecord): void {
+  useStore.setState(({ runs }) => ({ runs: { ...runs, [run.runId]: run } }));
+}
+
 /** Takes a reply apart: its value, or null with the refusal shown. */
 export async function ask<T>(
   reply: Promise<{ readonly ok: true; readonly value: T } | { readonly ok: false; readonly sentence: Sentence }>,
@@ -60,7 +65,7 @@ export async function begin(): Promise<void> {
   listen("assessment:changed", (one) =>
     useStore.setState(({ assessments }) => ({ assessments: { ...assessments, [one.clusterId]: one } })),
   );
-  listen("run:changed", (run) => useStore.setState(({ runs }) => ({ runs: { ...runs, [run.runId]: run } })));
+  listen("run:changed", keepRun);
   listen("question:raised", (question) =>
     useStore.setState(({ questions }) => ({ questions: [...questions, question] })),
   );
@@ -77,6 +82,9 @@ export async function begin(): Promise<void> {
     if (state === "running") void load();
   });
   await load();
+  // A run that is owed an answer is shown before anything else.
+  const owed = useStore.getState().fleet?.find(({ openRunId }) => openRunId !== null);
+  if (owed !== undefined) go({ kind: "cluster", clusterId: owed.clusterId, page: "recovery" });
 }
 
 async function load(): Promise<void> {

@@ -88,8 +88,9 @@ describe.skipIf(missing !== null)(`the main job on a real cluster ${missing ?? "
 
   it("reads it as healthy, with every server's word on who the primary is", async () => {
     const assessment = await read();
-    expect(codes(assessment)).toEqual([]);
-    expect(assessment.level).toBe("ok");
+    // How busy the machine is that the test runs on is no fact of the cluster.
+    expect(codes(assessment).filter((code) => code !== "linux/LoadHigh")).toEqual([]);
+    expect(assessment.members.map(({ level }) => level)).toEqual(["ok", "ok", "ok"]);
     expect(roles(assessment)).toEqual([
       ["keel-1", "postgresql/role.primary"],
       ["keel-2", "postgresql/role.standby"],

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { RunRecord } from "../../contract/recovery";
+import { systemClock } from "../../main/clock";
 import { openJournal, verifyJournal } from "../../main/recovery/journal";
 import { RecoveryError } from "../../main/recovery/recovery-error";
 import { canMove } from "../../main/recovery/run-state";
@@ -22,9 +23,12 @@ function run(runId: string, state: RunRecord["state"]): RunRecord {
     reason: "",
     approvedAt: 1,
     endedAt: null,
+    origin: [],
+    goal: [],
     steps: [],
+    acts: [],
     verdict: null,
-    canUndo: false,
+    undoObstacle: null,
     needsAcknowledgement: false,
     acknowledgement: null,
   };
@@ -36,7 +40,7 @@ describe("the journal", () => {
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), "evenkeel-journal-"));
     path = join(directory, "journal.log");
-    const journal = openJournal(path);
+    const journal = openJournal(path, "write", systemClock);
     journal.write(run("one", "approved"));
     journal.write(run("two", "approved"));
     journal.write(run("one", "done"));
@@ -45,7 +49,7 @@ describe("the journal", () => {
   afterEach(() => rmSync(directory, { recursive: true }));
 
   it("gives the last word on each run", () => {
-    const journal = openJournal(path);
+    const journal = openJournal(path, "write", systemClock);
     expect(journal.runs().map(({ runId, state }) => [runId, state])).toEqual([
       ["one", "done"],
       ["two", "approved"],
@@ -58,7 +62,7 @@ describe("the journal", () => {
     const lastLine = whole.lastIndexOf(0x0a, whole.length - 2) + 1;
     for (let length = lastLine; length < whole.length; length += 37) {
       writeFileSync(path, whole.subarray(0, length));
-      const journal = openJournal(path);
+      const journal = openJournal(path, "write", systemClock);
       expect(journal.runs().find(({ runId }) => runId === "one")?.state).toBe("approved");
       journal.write(run("one", "failed"));
       journal.close();
@@ -78,9 +82,9 @@ describe("the journal", () => {
   it("refuses to go on after damage in the middle", () => {
     const lines = readFileSync(path, "utf8").split("\n");
     writeFileSync(path, [lines[0], lines[2], ""].join("\n"));
-    expect(() => openJournal(path)).toThrow(RecoveryError);
+    expect(() => openJournal(path, "write", systemClock)).toThrow(RecoveryError);
     appendFileSync(path, "x");
-    expect(() => openJournal(path)).toThrow(RecoveryError);
+    expect(() => openJournal(path, "write", systemClock)).toThrow(RecoveryError);
   });
 });
 
@@ -89,7 +93,7 @@ describe("the states of a run", () => {
     const states = runStateSchema.options;
     for (const state of states.filter((one) => one !== "approved"))
       expect([state, canMove(state, "running")]).toEqual([state, false]);
-    expect(states.filter((to) => canMove("in-doubt", to))).toEqual(["done", "failed"]);
+    expect(states.filter((to) => canMove("in-doubt", to))).toEqual(["done", "undone", "stopped"]);
     expect(states.filter((to) => canMove("refused", to) || canMove("undone", to))).toEqual([]);
   });
 });

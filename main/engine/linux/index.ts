@@ -1,6 +1,6 @@
 import { sentence } from "../../../contract/sentence";
 import type { NamedFigure } from "../../../contract/health";
-import { defineEngine } from "../engine";
+import { defineEngine, judgeBy } from "../engine";
 import { figureOf, known, missing } from "../figure-of";
 import { linuxHealth } from "./health";
 import en from "./messages.en.json";
@@ -29,6 +29,7 @@ export const linux = defineEngine({
   tolerance: () => [],
   logs: null,
   recoveries: [],
+  judge: judgeBy({}),
 });
 
 function figuresOf(host: Host): readonly NamedFigure[] {

@@ -1,4 +1,4 @@
-import { defineEngine } from "../engine";
+import { defineEngine, judgeBy } from "../engine";
 import { postgresqlBalance } from "./balance";
 import { postgresqlConsistency } from "./consistency";
 import { postgresqlDiscovery } from "./discovery";
@@ -8,7 +8,9 @@ import en from "./messages.en.json";
 import zhCN from "./messages.zh-CN.json";
 import { postgresqlProbes } from "./probes";
 import { failover, failoverOnAttestation } from "./recovery/failover";
+import { postgresqlJudges } from "./recovery/judges";
 import { rejoin } from "./recovery/rejoin";
+import { repoint } from "./recovery/repoint";
 import { restart } from "./recovery/restart";
 import { switchover } from "./recovery/switchover";
 import { postgresqlSettings } from "./settings";
@@ -29,5 +31,6 @@ export const postgresql = defineEngine({
   consistency: postgresqlConsistency,
   tolerance: postgresqlTolerance,
   logs: null,
-  recoveries: [switchover, failover, failoverOnAttestation, rejoin, restart],
+  recoveries: [switchover, failover, failoverOnAttestation, rejoin, repoint, restart],
+  judge: judgeBy(postgresqlJudges),
 });

@@ -191,7 +191,9 @@ export function parseSizes(text: string): { readonly databaseBytes: number } {
 
 /** Whether a postmaster runs on the data directory, by the host's own word, whatever the server answers. */
 export type Liveness =
-  { readonly kind: "not-running" } | { readonly kind: "running"; readonly pid: number; readonly isStopped: boolean };
+  /** `standbyMark` is the first line of its standby.signal; null where there is no such file. */
+  | { readonly kind: "not-running"; readonly standbyMark: string | null }
+  | { readonly kind: "running"; readonly pid: number; readonly isStopped: boolean };
 
 /**
  * Builtins only. `-ef` compares what two paths lead to, which proves that the process is this directory's postmaster and not another
@@ -199,24 +201,30 @@ export type Liveness =
  */
 function livenessScript(dataDirectory: string): string {
   return `d=${quote([dataDirectory])}
+signal() { [ ! -e "$d/standby.signal" ] || { mark=; [ -r "$d/standby.signal" ] && read -r mark <"$d/standby.signal"; echo "standby $mark"; }; }
 if [ ! -x "$d" ]; then echo closed
-elif [ ! -e "$d/postmaster.pid" ]; then echo absent
+elif [ ! -e "$d/postmaster.pid" ]; then echo absent; signal
 elif [ ! -r "$d/postmaster.pid" ]; then echo closed
 else read -r pid <"$d/postmaster.pid"; name=; [ -r "/proc/$pid/comm" ] && read -r name <"/proc/$pid/comm"
-if [ -z "$name" ]; then echo stale
+if [ -z "$name" ]; then echo stale; signal
 elif [ "/proc/$pid/cwd" -ef "$d" ] || { [ "$name" = postgres ] && [ ! -e "/proc/$pid/cwd/." ]; }; then read -r line <"/proc/$pid/stat"; echo "running $line"
-else echo stale; fi; fi`;
+else echo stale; signal; fi; fi`;
 }
 
 /**
  * ```
  * running 57 (postgres) S 1 57 57 0 -1 4194304 …
  * ```
- * or one of `absent` (no pid file), `stale` (its process is gone or another), `closed` (the login may not look).
+ * or one of `absent` (no pid file), `stale` (its process is gone or another), `closed` (the login may not look); the first two are
+ * followed, where it will start as a standby, by
+ * ```
+ * standby host=10.0.0.5/port=5432/application_name=keel-1/slot_keel_1
+ * ```
  */
 export function parseLiveness(text: string): Liveness {
-  const line = text.trim();
-  if (line === "absent" || line === "stale") return { kind: "not-running" };
+  const [line = "", signal] = text.trim().split("\n");
+  if (line === "absent" || line === "stale")
+    return { kind: "not-running", standbyMark: signal === undefined ? null : signal.replace(/^standby ?/, "") };
   if (line === "closed") throw new NotThere(sentence("postgresql/data-directory-closed"));
   const found = /^running (\d+) \(.*\) (\w) /.exec(line);
   if (found === null) throw new ParseError("whether the postmaster runs", line);

@@ -1,9 +1,10 @@
-import { sentence, type Sentence } from "../../../../contract/sentence";
+import { sentence } from "../../../../contract/sentence";
 import type { Risk } from "../../../../contract/recovery";
-import type { RecoveryAction } from "../../engine";
+import type { RecoveryAction, Step } from "../../engine";
 import { primariesOf, standbysOf, upstreamOf, type Server, type ServersSnapshot } from "../snapshot";
-import { mostAdvanced, regroup, regroupWarnings, regrouped } from "./promotion";
-import { both, killHungServer, promote, provenStopped, serverIn, type PostgresqlStep } from "./steps";
+import { holds, layoutOf, mostAdvanced, serverIn } from "./judges";
+import { regroup, regroupWarnings, regrouped } from "./promotion";
+import { killHungServer, nothingToDo, promote } from "./steps";
 
 /** Promotes a standby when the primary is proven gone: its host says that no server runs there, or is made to. */
 export const failover: RecoveryAction<ServersSnapshot> = {
@@ -52,17 +53,15 @@ function promotionAfterLoss(action: string, risk: Risk): Omit<RecoveryAction<Ser
     plan: (snapshot, targetName) => {
       const target = serverIn(snapshot, targetName);
       const lost = lostPrimary(snapshot);
-      if (target?.standing.kind !== "standby" || lost === null) return { steps: [], warnings: [] };
+      if (target?.standing.kind !== "standby" || lost === null) return nothingToDo;
       const isFenced = risk === "R2";
       return {
         steps: [
           ...fence(lost),
-          promote(target, (now) =>
-            both(
-              isFenced ? provenStopped(now, lost.member) : stillUnseen(now, lost.member),
-              mostAdvancedNow(now, target.member),
-            ),
-          ),
+          promote(target, [
+            isFenced ? holds.stopped(lost.member) : holds.unseen(lost.member),
+            holds.mostAdvanced(target.member),
+          ]),
           ...regroup(snapshot, target, lost.member),
         ],
         warnings: [
@@ -71,26 +70,15 @@ function promotionAfterLoss(action: string, risk: Risk): Omit<RecoveryAction<Ser
           }),
           ...regroupWarnings(snapshot, target, lost.member),
         ],
+        restsOn: layoutOf(snapshot),
+        goal: regrouped(snapshot, target, lost.member),
       };
     },
-    verify: regrouped,
   };
 }
 
-function fence(lost: Server): readonly PostgresqlStep[] {
+function fence(lost: Server): readonly Step[] {
   return lost.standing.kind === "hung" ? [killHungServer(lost, lost.standing.pid)] : [];
-}
-
-function stillUnseen(now: ServersSnapshot, member: string): Sentence | null {
-  const server = serverIn(now, member);
-  return server?.standing.kind === "unseen" || server?.standing.kind === "stopped"
-    ? null
-    : sentence("postgresql/came-back", { member });
-}
-
-function mostAdvancedNow(now: ServersSnapshot, member: string): Sentence | null {
-  const target = serverIn(now, member);
-  return target === null ? sentence("postgresql/is-not-standby", { member }) : mostAdvanced(now, target);
 }
 
 /** The server that the standbys point at and that is no longer there; null when they do not agree on one. */

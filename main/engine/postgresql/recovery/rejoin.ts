@@ -1,17 +1,8 @@
 import { sentence } from "../../../../contract/sentence";
 import type { RecoveryAction } from "../../engine";
 import { solePrimary, standbysOf, type Server, type ServersSnapshot } from "../snapshot";
-import {
-  canBeModel,
-  connectionTo,
-  createSlot,
-  hasSlot,
-  makeStandby,
-  serverIn,
-  slotNameOf,
-  startServer,
-  streamsFrom,
-} from "./steps";
+import { canBeModel, hasSlot, holds, layoutOf, serverIn } from "./judges";
+import { connectionTo, createSlot, makeStandby, nothingToDo, slotNameOf, startServer } from "./steps";
 
 /** Brings a stopped server back as a standby of the primary there is now. */
 export const rejoin: RecoveryAction<ServersSnapshot> = {
@@ -34,21 +25,19 @@ export const rejoin: RecoveryAction<ServersSnapshot> = {
     const primary = solePrimary(snapshot);
     const target = serverIn(snapshot, targetName);
     const model = primary === null ? null : modelFor(snapshot, primary);
-    if (primary === null || target === null || model === null) return { steps: [], warnings: [] };
+    if (primary === null || target === null || model === null) return nothingToDo;
     const slot = slotNameOf(target);
+    const joined = [holds.streams(target.member, primary.member)];
     return {
       steps: [
         ...(hasSlot(primary, slot) ? [] : [createSlot(primary, slot)]),
         makeStandby(target, connectionTo(primary, model, target.member), slot),
-        startServer(target, (now) => streamsFrom(now, target.member, primary.member)),
+        startServer(target, [holds.solePrimary(primary.member)], joined),
       ],
       warnings: [sentence("postgresql/warning.may-have-diverged", { member: target.member, primary: primary.member })],
+      restsOn: layoutOf(snapshot),
+      goal: [holds.solePrimary(primary.member), ...joined],
     };
-  },
-
-  verify: (before, after, target) => {
-    const primary = solePrimary(before);
-    return primary === null ? sentence("postgresql/no-sole-primary") : streamsFrom(after, target, primary.member);
   },
 };
 

@@ -1,7 +1,8 @@
-import { sentence, type Sentence } from "../../../../contract/sentence";
+import { sentence } from "../../../../contract/sentence";
 import type { RecoveryAction } from "../../engine";
-import { solePrimary, type ServersSnapshot } from "../snapshot";
-import { isPrimary, isStandby, serverIn, startServer, stopServer, streamsFrom } from "./steps";
+import { isStreamingFrom, solePrimary, type ServersSnapshot } from "../snapshot";
+import { holds, layoutOf, serverIn } from "./judges";
+import { nothingToDo, startServer, stopServer } from "./steps";
 
 /** Stops a server that answers and starts it again, in the same role. */
 export const restart: RecoveryAction<ServersSnapshot> = {
@@ -24,26 +25,21 @@ export const restart: RecoveryAction<ServersSnapshot> = {
 
   plan: (snapshot, targetName) => {
     const server = serverIn(snapshot, targetName);
-    if (server === null) return { steps: [], warnings: [] };
-    const wasPrimary = server.standing.kind === "primary";
-    const inRole = (now: ServersSnapshot): Sentence | null =>
-      wasPrimary ? isPrimary(now, server.member) : backInRole(snapshot, now, server.member);
+    const primary = solePrimary(snapshot);
+    if (server === null || primary === null) return nothingToDo;
+    const { member, standing } = server;
+    const isPrimary = standing.kind === "primary";
+    const streamed = standing.kind === "standby" && isStreamingFrom(standing.state, primary.standing.state);
+    const inRole = isPrimary
+      ? [holds.solePrimary(member)]
+      : [holds.standby(member), ...(streamed ? [holds.streams(member, primary.member)] : [])];
+    // A primary that was stopped must come back as the only one: another may have been promoted meanwhile.
+    const nobodyElse = isPrimary ? [holds.noPrimary()] : [holds.solePrimary(primary.member)];
     return {
-      steps: [
-        stopServer(server, (now) => (wasPrimary ? isPrimary(now, server.member) : isStandby(now, server.member))),
-        startServer(server, inRole),
-      ],
-      warnings: wasPrimary ? [sentence("postgresql/warning.writes-stop", { primary: server.member })] : [],
+      steps: [stopServer(server, inRole, nobodyElse), startServer(server, nobodyElse, inRole)],
+      warnings: isPrimary ? [sentence("postgresql/warning.writes-stop", { primary: member })] : [],
+      restsOn: layoutOf(snapshot),
+      goal: inRole,
     };
   },
-
-  verify: (before, after, target) =>
-    serverIn(before, target)?.standing.kind === "primary"
-      ? isPrimary(after, target)
-      : backInRole(before, after, target),
 };
-
-function backInRole(before: ServersSnapshot, now: ServersSnapshot, member: string): Sentence | null {
-  const primary = solePrimary(before);
-  return primary === null ? isStandby(now, member) : streamsFrom(now, member, primary.member);
-}

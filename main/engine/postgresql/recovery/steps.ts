@@ -1,11 +1,9 @@
-import { sentence, type Sentence } from "../../../../contract/sentence";
+import { sentence } from "../../../../contract/sentence";
 import type { Command } from "../../../ssh/access";
-import type { Effect, Step } from "../../engine";
+import type { Claim, Effect, PlannedSteps, SentCall, Step } from "../../engine";
 import { loginOf } from "../settings";
-import { connectionWord, isStreamingFrom, primariesOf, type Server, type ServersSnapshot } from "../snapshot";
-
-/** A step of a PostgreSQL recovery; the builders below differ in what they send and in what shows that it took effect. */
-export type PostgresqlStep = Step<ServersSnapshot>;
+import type { Server } from "../snapshot";
+import { holds } from "./judges";
 
 const stopMs = 90_000;
 const startMs = 90_000;
@@ -13,35 +11,8 @@ const promoteMs = 60_000;
 const statementMs = 30_000;
 const joinMs = 60_000;
 
-export function serverIn(snapshot: ServersSnapshot, member: string): Server | null {
-  return snapshot.servers.find((server) => server.member === member) ?? null;
-}
-
-/** Nothing in the way. */
-export const always = (): Sentence | null => null;
-
-/** Evidence from the host that no postmaster runs there. Silence is not evidence. */
-export function provenStopped(snapshot: ServersSnapshot, member: string): Sentence | null {
-  const standing = serverIn(snapshot, member)?.standing.kind;
-  return standing === "stopped" ? null : sentence("postgresql/not-proven-stopped", { member });
-}
-
-export function isPrimary(snapshot: ServersSnapshot, member: string): Sentence | null {
-  return serverIn(snapshot, member)?.standing.kind === "primary"
-    ? null
-    : sentence("postgresql/is-not-primary", { member });
-}
-
-export function isStandby(snapshot: ServersSnapshot, member: string): Sentence | null {
-  return serverIn(snapshot, member)?.standing.kind === "standby"
-    ? null
-    : sentence("postgresql/is-not-standby", { member });
-}
-
-/** Both null, or the first that is not. */
-export function both(...reasons: readonly (Sentence | null)[]): Sentence | null {
-  return reasons.find((reason) => reason !== null) ?? null;
-}
+/** What a plan is when the snapshot no longer shows what it acts on. */
+export const nothingToDo: PlannedSteps = { steps: [], warnings: [], restsOn: [], goal: [] };
 
 function pgCtl(server: Server, ...words: readonly string[]): Effect {
   const { binDirectory, dataDirectory, account } = server.site.settings;
@@ -60,32 +31,48 @@ function stop(server: Server): Effect {
   return pgCtl(server, "stop", "-m", "fast", "-w", "-t", "60");
 }
 
-function statement(server: Server, text: string): Effect {
+function statement(server: Server, text: string): SentCall {
   return { kind: "postgres", login: loginOf(server.site), statement: text };
 }
 
-export function stopServer(server: Server, stillSafe: PostgresqlStep["stillSafe"]): PostgresqlStep {
+function noUndo(code: string, member: string): Step["undo"] {
+  return { kind: "none", reason: sentence(code, { member }) };
+}
+
+/** Stopped by hand a server keeps its role; starting it takes that back, as long as nobody took its place: `stillSafe` of `undo` says so. */
+export function stopServer(server: Server, stillSafe: readonly Claim[], undoSafe: readonly Claim[]): Step {
+  const { member, node, standing } = server;
+  const inRole = standing.kind === "primary" ? [holds.solePrimary(member)] : [holds.standing(member, standing.kind)];
   return {
-    title: sentence("postgresql/step.stop", { member: server.member }),
-    node: server.node,
+    title: sentence("postgresql/step.stop", { member }),
+    node,
     effect: stop(server),
-    undo: start(server),
     changes: true,
     deadlineMs: stopMs,
     stillSafe,
-    achieved: (now) => provenStopped(now, server.member),
+    achieved: [holds.stopped(member)],
+    undo: {
+      kind: "by",
+      title: sentence("postgresql/step.start", { member }),
+      node,
+      effect: start(server),
+      deadlineMs: startMs,
+      stillSafe: [holds.stopped(member), ...undoSafe],
+      achieved: inRole,
+    },
   };
 }
 
-export function startServer(server: Server, achieved: PostgresqlStep["achieved"]): PostgresqlStep {
+export function startServer(server: Server, stillSafe: readonly Claim[], achieved: readonly Claim[]): Step {
+  const { member } = server;
   return {
-    title: sentence("postgresql/step.start", { member: server.member }),
+    title: sentence("postgresql/step.start", { member }),
     node: server.node,
     effect: start(server),
-    undo: stop(server),
+    undo: noUndo("postgresql/no-undo.started", member),
     changes: true,
     deadlineMs: startMs,
-    stillSafe: (now) => provenStopped(now, server.member),
+    stillSafe: [holds.stopped(member), ...stillSafe],
     achieved,
   };
 }
@@ -94,52 +81,49 @@ export function startServer(server: Server, achieved: PostgresqlStep["achieved"]
  * Ends a server that has a process and answers nobody. The postmaster's children outlive it when they are stopped too, and hold
  * its shared memory; they are ended with it.
  */
-export function killHungServer(server: Server, pid: number): PostgresqlStep {
+export function killHungServer(server: Server, pid: number): Step {
+  const { member } = server;
   const script = `kill -KILL ${pid} $(cat /proc/${pid}/task/${pid}/children)`;
   const command: Command = { argv: ["/bin/sh", "-c", script], runAs: server.site.settings.account };
   return {
-    title: sentence("postgresql/step.kill", { member: server.member, pid }),
+    title: sentence("postgresql/step.kill", { member, pid }),
     node: server.node,
     effect: { kind: "run", command },
+    undo: noUndo("postgresql/no-undo.killed", member),
     changes: true,
     deadlineMs: 15_000,
-    stillSafe: (now) => {
-      const standing = serverIn(now, server.member)?.standing;
-      return standing?.kind === "hung" && standing.pid === pid
-        ? null
-        : sentence("postgresql/no-longer-hung", { member: server.member, pid });
-    },
-    achieved: (now) => provenStopped(now, server.member),
+    stillSafe: [holds.hung(member, pid)],
+    achieved: [holds.stopped(member)],
   };
 }
 
-export function promote(server: Server, stillSafe: PostgresqlStep["stillSafe"]): PostgresqlStep {
+export function promote(server: Server, stillSafe: readonly Claim[]): Step {
+  const { member } = server;
   return {
-    title: sentence("postgresql/step.promote", { member: server.member }),
+    title: sentence("postgresql/step.promote", { member }),
     node: server.node,
     effect: pgCtl(server, "promote", "-w", "-t", "50"),
+    undo: noUndo("postgresql/no-undo.promoted", member),
     changes: true,
     deadlineMs: promoteMs,
-    stillSafe: (now) =>
-      both(
-        isStandby(now, server.member),
-        primariesOf(now).length === 0 ? null : sentence("postgresql/a-primary-is-there"),
-        stillSafe(now),
-      ),
-    achieved: (now) => isPrimary(now, server.member),
+    stillSafe: [holds.standby(member), holds.noPrimary(), ...stillSafe],
+    achieved: [holds.primary(member)],
   };
 }
 
 /** Before it, the control file names the old timeline, and a server that joins now would be told the wrong one (15 and 18). */
-export function checkpoint(server: Server): PostgresqlStep {
+export function checkpoint(server: Server): Step {
+  const { member } = server;
   return {
-    title: sentence("postgresql/step.checkpoint", { member: server.member }),
+    title: sentence("postgresql/step.checkpoint", { member }),
     node: server.node,
     effect: statement(server, "CHECKPOINT"),
+    undo: { kind: "needless", reason: sentence("postgresql/no-undo.checkpoint", { member }) },
     changes: true,
     deadlineMs: statementMs,
-    stillSafe: (now) => isPrimary(now, server.member),
-    achieved: (now) => isPrimary(now, server.member),
+    stillSafe: [holds.primary(member)],
+    // Nothing tells a checkpoint that was asked for from another; one that was lost costs the joining server a second try.
+    achieved: [holds.primary(member)],
   };
 }
 
@@ -149,25 +133,26 @@ export function slotNameOf(server: Server): string {
   return configured !== "" ? configured : `slot_${server.member.toLowerCase().replace(/[^a-z0-9_]/g, "_")}`;
 }
 
-export function createSlot(primary: Server, slot: string): PostgresqlStep {
+export function createSlot(primary: Server, slot: string): Step {
+  const { member, node } = primary;
   return {
-    title: sentence("postgresql/step.createSlot", { member: primary.member, slot }),
-    node: primary.node,
+    title: sentence("postgresql/step.createSlot", { member, slot }),
+    node,
     effect: statement(primary, `SELECT pg_create_physical_replication_slot(${literal(slot)}, true)`),
-    undo: statement(primary, `SELECT pg_drop_replication_slot(${literal(slot)})`),
     changes: true,
     deadlineMs: statementMs,
-    stillSafe: (now) => isPrimary(now, primary.member),
-    achieved: (now) =>
-      hasSlot(serverIn(now, primary.member), slot)
-        ? null
-        : sentence("postgresql/slot-not-there", { member: primary.member, slot }),
+    stillSafe: [holds.primary(member), holds.noSlot(member, slot)],
+    achieved: [holds.slot(member, slot)],
+    undo: {
+      kind: "by",
+      title: sentence("postgresql/step.dropSlot", { member, slot }),
+      node,
+      effect: statement(primary, `SELECT pg_drop_replication_slot(${literal(slot)})`),
+      deadlineMs: statementMs,
+      stillSafe: [holds.primary(member), holds.slotIdle(member, slot)],
+      achieved: [holds.noSlot(member, slot)],
+    },
   };
-}
-
-/** True only where the slots were read and it is among them. */
-export function hasSlot(server: Server | null, slot: string): boolean {
-  return server?.slots.kind === "value" && server.slots.value.some(({ name }) => name === slot);
 }
 
 /** The connection string of `model` pointed at `primary`, under the name of the server that will use it. */
@@ -184,73 +169,75 @@ function connectionValue(value: string): string {
   return /^[A-Za-z0-9_.:-]+$/.test(value) ? value : `'${value.replace(/['\\]/g, "\\$&")}'`;
 }
 
-/** Whether the string shows how to log in; a password in it was not read and cannot be written anew. */
-export function canBeModel(server: Server): boolean {
-  if (server.state.kind !== "value") return false;
-  const { primaryConnection, primaryConnectionHasPassword } = server.state.value;
-  return !primaryConnectionHasPassword && connectionWord(primaryConnection, "user") !== null;
+/** A running standby follows without a restart, once its settings were read again; only then can it be seen what they are. */
+export function follow(standby: Server, primary: Server, connection: string): Step {
+  const { member, node } = standby;
+  const before = standby.state.kind === "value" ? standby.state.value.primaryConnection : null;
+  return {
+    title: sentence("postgresql/step.pointAt", { member, primary: primary.member }),
+    node,
+    effect: pointAt(standby, connection),
+    changes: true,
+    deadlineMs: joinMs,
+    stillSafe: [holds.standby(member), holds.primary(primary.member)],
+    achieved: [holds.pointsAt(member, connection), holds.streams(member, primary.member)],
+    undo:
+      before === null
+        ? noUndo("postgresql/no-undo.connection-unread", member)
+        : {
+            kind: "by",
+            title: sentence("postgresql/step.pointBack", { member }),
+            node,
+            effect: pointAt(standby, before),
+            deadlineMs: joinMs,
+            stillSafe: [holds.standby(member), holds.pointsAt(member, connection)],
+            achieved: [holds.pointsAt(member, before), holds.slotIdle(primary.member, slotNameOf(standby))],
+          },
+  };
 }
 
-/** Two statements: ALTER SYSTEM may not share a message with another. A running standby follows without a restart. */
-export function follow(standby: Server, primary: Server, connection: string): readonly PostgresqlStep[] {
-  const before = standby.state.kind === "value" ? standby.state.value.primaryConnection : null;
-  const facts = { member: standby.member, primary: primary.member };
-  return [
-    {
-      title: sentence("postgresql/step.pointAt", facts),
-      node: standby.node,
-      effect: statement(standby, `ALTER SYSTEM SET primary_conninfo = ${literal(connection)}`),
-      ...(before !== null && { undo: statement(standby, `ALTER SYSTEM SET primary_conninfo = ${literal(before)}`) }),
-      changes: true,
-      deadlineMs: statementMs,
-      stillSafe: (now) => both(isStandby(now, standby.member), isPrimary(now, primary.member)),
-      achieved: always,
-    },
-    {
-      title: sentence("postgresql/step.reload", { member: standby.member }),
-      node: standby.node,
-      effect: statement(standby, "SELECT pg_reload_conf()"),
-      changes: true,
-      deadlineMs: joinMs,
-      stillSafe: (now) => isStandby(now, standby.member),
-      achieved: (now) => streamsFrom(now, standby.member, primary.member),
-    },
-  ];
+/** Two statements: ALTER SYSTEM may not share a message with another. */
+function pointAt(standby: Server, connection: string): Effect {
+  return {
+    kind: "calls",
+    calls: [
+      statement(standby, `ALTER SYSTEM SET primary_conninfo = ${literal(connection)}`),
+      statement(standby, "SELECT pg_reload_conf()"),
+    ],
+  };
 }
 
 /** Makes a stopped server start as a standby. Lines at the end of postgresql.auto.conf win over earlier ones. */
-export function makeStandby(server: Server, connection: string, slot: string): PostgresqlStep {
+export function makeStandby(server: Server, connection: string, slot: string): Step {
   const { dataDirectory, account } = server.site.settings;
   const lines = `primary_conninfo = ${literal(connection)}\nprimary_slot_name = ${literal(slot)}\n`;
   const signal = `${dataDirectory}/standby.signal`;
+  // PostgreSQL reads no content of the signal; a mark in it proves to later readings that the lines before it were written.
+  const mark = markOf(connection, slot);
   // The configuration first: a server that starts with the signal alone would wait for ever, one without it would be a second primary.
-  const script = 'cat >> "$1" && : > "$2"';
+  const script = 'cat >> "$1" && printf "%s\\n" "$3" > "$2"';
   return {
     title: sentence("postgresql/step.makeStandby", { member: server.member }),
     node: server.node,
     effect: {
       kind: "run",
       command: {
-        argv: ["/bin/sh", "-c", script, "sh", `${dataDirectory}/postgresql.auto.conf`, signal],
+        argv: ["/bin/sh", "-c", script, "sh", `${dataDirectory}/postgresql.auto.conf`, signal, mark],
         stdin: lines,
         runAs: account,
       },
     },
+    undo: noUndo("postgresql/no-undo.standby", server.member),
     changes: true,
     deadlineMs: 15_000,
-    stillSafe: (now) => provenStopped(now, server.member),
-    achieved: (now) => provenStopped(now, server.member),
+    stillSafe: [holds.stopped(server.member)],
+    achieved: [holds.stopped(server.member), holds.setAsStandby(server.member, mark)],
   };
 }
 
-export function streamsFrom(now: ServersSnapshot, member: string, primaryMember: string): Sentence | null {
-  const primary = serverIn(now, primaryMember)?.standing;
-  const standby = serverIn(now, member)?.standing;
-  if (primary?.kind !== "primary") return sentence("postgresql/is-not-primary", { member: primaryMember });
-  if (standby?.kind !== "standby") return sentence("postgresql/is-not-standby", { member });
-  return isStreamingFrom(standby.state, primary.state)
-    ? null
-    : sentence("postgresql/does-not-stream", { member, primary: primaryMember });
+/** One word, so that a shell's `read` gives it back as it is. */
+function markOf(connection: string, slot: string): string {
+  return `${connection} ${slot}`.replace(/[^A-Za-z0-9_.:=-]+/g, "/");
 }
 
 export function literal(text: string): string {

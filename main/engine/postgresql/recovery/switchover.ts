@@ -1,23 +1,17 @@
 import { sentence, type Sentence } from "../../../../contract/sentence";
 import type { RecoveryAction } from "../../engine";
 import { isStreamingFrom, solePrimary, standbysOf, type Server, type ServersSnapshot } from "../snapshot";
+import { canBeModel, hasSlot, holds, layoutOf, serverIn, tooFarBehind } from "./judges";
 import { regroup, regroupWarnings, regrouped } from "./promotion";
 import {
-  both,
-  canBeModel,
   connectionTo,
   createSlot,
-  hasSlot,
-  isPrimary,
-  isStandby,
   makeStandby,
+  nothingToDo,
   promote,
-  provenStopped,
-  serverIn,
   slotNameOf,
   startServer,
   stopServer,
-  streamsFrom,
 } from "./steps";
 
 /** What the candidate may be behind when the primary is told to stop; it receives the rest during the stop. */
@@ -39,33 +33,36 @@ export const switchover: RecoveryAction<ServersSnapshot> = {
   plan: (snapshot, targetName) => {
     const primary = solePrimary(snapshot);
     const target = serverIn(snapshot, targetName);
-    if (primary === null || target?.standing.kind !== "standby") return { steps: [], warnings: [] };
+    if (primary === null || target?.standing.kind !== "standby") return nothingToDo;
+    // Having less than was written when it was planned proves that it did not receive all that a fast stop sends.
     const writtenBytes = primary.standing.state.writeBytes ?? Number.MAX_SAFE_INTEGER;
+    const rejoined = [holds.streams(primary.member, target.member)];
     const slot = slotNameOf(primary);
     const connection = connectionTo(target, target.standing.state.primaryConnection, primary.member);
     return {
       steps: [
-        stopServer(primary, (now) =>
-          both(isPrimary(now, primary.member), isStandby(now, target.member), tooFarBehind(now, target.member)),
+        stopServer(
+          primary,
+          [
+            holds.solePrimary(primary.member),
+            holds.streams(target.member, primary.member),
+            holds.near(target.member, lagAllowedBytes),
+          ],
+          [holds.noPrimary()],
         ),
-        promote(target, (now) =>
-          both(provenStopped(now, primary.member), receivedAll(now, target.member, writtenBytes)),
-        ),
+        promote(target, [holds.stopped(primary.member), holds.received(target.member, writtenBytes)]),
         ...regroup(snapshot, target, primary.member),
         ...(hasSlot(target, slot) ? [] : [createSlot(target, slot)]),
         makeStandby(primary, connection, slot),
-        startServer(primary, (now) => streamsFrom(now, primary.member, target.member)),
+        startServer(primary, [holds.solePrimary(target.member)], rejoined),
       ],
       warnings: [
         sentence("postgresql/warning.writes-stop", { primary: primary.member }),
         ...regroupWarnings(snapshot, target, primary.member),
       ],
+      restsOn: layoutOf(snapshot),
+      goal: [...regrouped(snapshot, target, primary.member), ...rejoined],
     };
-  },
-
-  verify: (before, after, target) => {
-    const old = solePrimary(before);
-    return both(regrouped(before, after, target), old === null ? null : streamsFrom(after, old.member, target));
   },
 };
 
@@ -77,29 +74,9 @@ function objectionsTo(snapshot: ServersSnapshot, server: Server): readonly Sente
   const reasons: Sentence[] = [];
   if (!isStreamingFrom(server.standing.state, primary.standing.state))
     reasons.push(sentence("postgresql/does-not-stream", { member, primary: primary.member }));
-  const behind = tooFarBehind(snapshot, member);
+  const behind = tooFarBehind(snapshot, member, lagAllowedBytes);
   if (behind !== null) reasons.push(behind);
   if (!canBeModel(server)) reasons.push(sentence("postgresql/connection-not-readable", { member }));
   if (standbysOf(snapshot).length + 1 < snapshot.servers.length) reasons.push(sentence("postgresql/not-all-well"));
   return reasons;
-}
-
-function tooFarBehind(snapshot: ServersSnapshot, member: string): Sentence | null {
-  const primary = solePrimary(snapshot);
-  const standing = serverIn(snapshot, member)?.standing;
-  if (primary?.standing.state.writeBytes == null || standing?.kind !== "standby" || standing.state.replayBytes === null)
-    return sentence("postgresql/lag-unknown", { member });
-  const bytes = primary.standing.state.writeBytes - standing.state.replayBytes;
-  return bytes > lagAllowedBytes
-    ? sentence("postgresql/too-far-behind", { member, bytes, allowedBytes: lagAllowedBytes })
-    : null;
-}
-
-/** A fast stop sends the standby everything up to the shutdown record; having less than was written when it was planned proves that it did not. */
-function receivedAll(snapshot: ServersSnapshot, member: string, writtenBytes: number): Sentence | null {
-  const standing = serverIn(snapshot, member)?.standing;
-  const received = standing?.kind === "standby" ? (standing.state.receiveBytes ?? 0) : 0;
-  return received >= writtenBytes
-    ? null
-    : sentence("postgresql/not-received-all", { member, bytes: writtenBytes - received });
 }
