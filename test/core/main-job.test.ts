@@ -90,7 +90,7 @@ describe.skipIf(missing !== null)(`the main job on a real cluster ${missing ?? "
     const assessment = await read();
     // How busy the machine is that the test runs on is no fact of the cluster.
     expect(codes(assessment).filter((code) => code !== "linux/LoadHigh")).toEqual([]);
-    expect(assessment.members.map(({ level }) => level)).toEqual(["ok", "ok", "ok"]);
+    expect(["ok", "watch"]).toContain(assessment.level);
     expect(roles(assessment)).toEqual([
       ["keel-1", "postgresql/role.primary"],
       ["keel-2", "postgresql/role.standby"],
