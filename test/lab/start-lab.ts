@@ -1,8 +1,12 @@
 import { readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { recipeOf } from "./clusters/recipes";
-import type { ClusterRecipe, PlacedHost } from "./clusters/cluster-recipe";
+import type { ClusterRecipe, PlacedHost, RunOn } from "./clusters/cluster-recipe";
 import { makeClientKey } from "./embedded/client-files";
+import { answerFaults, type AnswerFaults } from "./faults/answer-faults";
+import { hostFaults, type HostFaults } from "./faults/host-faults";
+import { networkFaults, type NetworkFaults } from "./faults/network-faults";
+import { processFaults, type ProcessFaults } from "./faults/process-faults";
 import { makeCgroups, placeCgroups } from "./hosts/cgroups";
 import { runOnHost, seedHost, switchOn, untilAccepts, type Ended } from "./hosts/host";
 import { endLab, plugInDesktop, startKeeper } from "./hosts/keeper";
@@ -25,6 +29,9 @@ export interface LabOptions {
   readonly say?: (line: string) => void;
 }
 
+/** Every way to break a lab, each with what mends it. */
+export type Faults = ProcessFaults & NetworkFaults & HostFaults & AnswerFaults;
+
 /** A running lab: real hosts that are reached over SSH, and a back door for tests that break them. */
 export interface Lab {
   readonly record: LabRecord;
@@ -39,6 +46,7 @@ export interface Lab {
   run(host: string, script: string): Promise<string>;
   /** As `run`, and a failing script is an answer too. */
   attempt(host: string, script: string): Promise<Ended>;
+  readonly faults: Faults;
   /** Ends all hosts and returns when nothing of the lab is left. */
   stop(): Promise<void>;
 }
@@ -102,6 +110,13 @@ export function openLab(record: LabRecord): Lab {
     throw new Error(`the lab has no host "${name}"; it has ${record.hosts.map((one) => one.name).join(", ")}`);
   };
   const attempt = (name: string, script: string): Promise<Ended> => runOnHost(record, host(name), script);
+  const run: RunOn = async (name, script) => {
+    const ended = await attempt(name, script);
+    if (ended.code === 0) return ended.stdout;
+    throw new Error(
+      `on ${name}, exit ${ended.code}: ${script}\n${ended.stdout.slice(-2000)}${ended.stderr.slice(-2000)}`,
+    );
+  };
   return {
     record,
     hosts: record.hosts,
@@ -109,13 +124,8 @@ export function openLab(record: LabRecord): Lab {
     adminSshConfigPath: join(record.directory, "ssh_config_admin"),
     host,
     attempt,
-    run: async (name, script) => {
-      const ended = await attempt(name, script);
-      if (ended.code === 0) return ended.stdout;
-      throw new Error(
-        `on ${name}, exit ${ended.code}: ${script}\n${ended.stdout.slice(-2000)}${ended.stderr.slice(-2000)}`,
-      );
-    },
+    run,
+    faults: { ...processFaults(run), ...networkFaults(record), ...hostFaults(record, host, run), ...answerFaults(run) },
     stop: () => endLab(record.directory, record.inside),
   };
 }

@@ -42,3 +42,8 @@ export async function untilSays(runOn: RunOn, host: string, script: string, word
   }
   throw new Error(`${host} did not say ${words} to \`${script}\` within a minute; last:\n${last.slice(-2000)}`);
 }
+
+/** The network of the lab that the host is in, as access rules write it. */
+export function networkOf(host: PlacedHost): string {
+  return host.address.replace(/\d+$/, "0/24");
+}
