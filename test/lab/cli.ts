@@ -1,18 +1,27 @@
 import { clusterRecipes } from "./clusters/recipes";
+import { desktop } from "./faults/network-faults";
+import { verbs } from "./faults/verbs";
 import { endLab } from "./hosts/keeper";
-import { removeDeadLabs, runningLabs, type LabRecord } from "./hosts/labs";
-import { openLab, startLab } from "./start-lab";
+import { removeDeadLabs, runningLabs, thisCheckout, type LabRecord } from "./hosts/labs";
+import { openLab, startLab, type Lab } from "./start-lab";
 
-const usage = `npm run lab up CLUSTER...          bring clusters up, each healthy; names: ${clusterRecipes.map((one) => one.name).join(", ")}
-npm run lab status                 the labs that run, their hosts and addresses
-npm run lab run HOST COMMAND       run a command as root on a host, also when SSH to it is broken
-npm run lab down                   end the labs that \`up\` started and remove what dead ones left`;
+const commands: readonly (readonly [string, string])[] = [
+  ["up CLUSTER...", `bring clusters up, each healthy: ${clusterRecipes.map((one) => one.name).join(", ")}`],
+  ["status", "the labs that run, their hosts and addresses"],
+  ["run HOST COMMAND", "run a command as root on a host, also when SSH to it is broken"],
+  ["down", "end the labs that `up` started and remove what dead ones left"],
+  ...verbs.map((verb) => [`${verb.name} ${verb.takes}`, verb.does] as const),
+];
+const usage = commands.map(([words, does]) => `npm run lab ${words.padEnd(36)}${does}`).join("\n");
 
 async function main([verb, ...words]: readonly string[]): Promise<void> {
   if (verb === "up" && words.length > 0) return up(words);
   if (verb === "status") return status();
   if (verb === "down") return down();
   if (verb === "run" && words.length > 1) return runCommand(words[0] ?? "", words.slice(1).join(" "));
+  const fault = verbs.find((one) => one.name === verb);
+  if (fault !== undefined && words.length >= fault.takes.split(" ").filter((word) => /^[A-Z]/.test(word)).length)
+    return fault.act(labOfHosts(words[0]?.split(",") ?? []).faults, words);
   console.error(usage);
   process.exitCode = 2;
 }
@@ -36,7 +45,9 @@ function status(): void {
 }
 
 async function down(): Promise<void> {
-  for (const lab of byHand()) {
+  const labs = byHand();
+  if (labs.length === 0) console.log("No lab is running that `up` started.");
+  for (const lab of labs) {
     await endLab(lab.directory, lab.inside);
     console.log(`${lab.clusters.join(" ")} is down.`);
   }
@@ -44,17 +55,24 @@ async function down(): Promise<void> {
 }
 
 async function runCommand(host: string, command: string): Promise<void> {
-  const lab = byHand().find((one) => one.hosts.some(({ name }) => name === host));
-  if (lab === undefined) throw new Error(`no lab that runs has a host "${host}"; see \`npm run lab status\``);
-  const ended = await openLab(lab).attempt(host, command);
+  const ended = await labOfHosts([host]).attempt(host, command);
   process.stdout.write(ended.stdout);
   process.stderr.write(ended.stderr);
   process.exitCode = ended.code;
 }
 
-/** The labs that people started; those of running tests are nobody else's business. */
+/** The lab that has these hosts; without any, the one that runs. */
+function labOfHosts(hosts: readonly string[]): Lab {
+  const named = hosts.filter((host) => host !== desktop);
+  const [lab] = byHand().filter((one) => named.every((name) => one.hosts.some((host) => host.name === name)));
+  if (lab === undefined)
+    throw new Error(`no lab that runs has ${named.join(" and ") || "any host"}; see \`npm run lab status\``);
+  return openLab(lab);
+}
+
+/** The labs that people started; those of running tests and of other checkouts are nobody else's business. */
 function byHand(): readonly LabRecord[] {
-  return runningLabs().filter((lab) => lab.stays);
+  return runningLabs().filter((lab) => lab.stays && lab.checkout === thisCheckout);
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {

@@ -10,7 +10,7 @@ import { processFaults, type ProcessFaults } from "./faults/process-faults";
 import { makeCgroups, placeCgroups } from "./hosts/cgroups";
 import { runOnHost, seedHost, switchOn, untilAccepts, type Ended } from "./hosts/host";
 import { endLab, plugInDesktop, startKeeper } from "./hosts/keeper";
-import { claimLab, writeRecord, type HostRecord, type LabRecord } from "./hosts/labs";
+import { claimLab, thisCheckout, writeRecord, type HostRecord, type LabRecord } from "./hosts/labs";
 import { rootFileSystem } from "./hosts/root-filesystem";
 import { writeSshFiles } from "./hosts/ssh-files";
 import { whyNoLab } from "./why-no-lab";
@@ -77,6 +77,7 @@ export async function startLab(clusters: string | readonly string[], options: La
     cgroups,
     keeper,
     inside,
+    checkout: thisCheckout,
     stays: false,
   };
   writeRecord(record);

@@ -39,7 +39,7 @@ export function networkFaults(lab: LabRecord): NetworkFaults {
   const addresses = (names: readonly string[]): string => `{ ${names.map((name) => addressOf(lab, name)).join(", ")} }`;
   const drop = (from: readonly string[], to: readonly string[]): Promise<string> =>
     nft(lab, [
-      "add chain bridge lab cuts { type filter hook forward priority 0; }",
+      chain("cuts"),
       `add rule bridge lab cuts ip saddr ${addresses(from)} ip daddr ${addresses(to)} counter drop`,
     ]);
   return {
@@ -48,26 +48,18 @@ export function networkFaults(lab: LabRecord): NetworkFaults {
       await drop(other, group);
     },
     partitionOneWay: async (from, to) => void (await drop(from, to)),
-    healPartitions: async () =>
-      void (await nft(lab, [
-        "add chain bridge lab cuts { type filter hook forward priority 0; }",
-        "flush chain bridge lab cuts",
-      ])),
+    healPartitions: async () => void (await nft(lab, emptyChain("cuts"))),
     losePackets: async (host, percent) => {
-      // At the switch only: a host behind a delay crosses a second bridge.
-      const lossy = `meta ibrname "switch" numgen random mod 1000 < ${Math.round(percent * 10)} counter drop`;
+      // A delayed host is behind a second bridge, whose port `ta-` is; packets are lost at the switch, once.
+      const ports = `{ "v-${host}", "tb-${host}" }`;
+      const lossy = `ether type ip numgen random mod 1000 < ${Math.round(percent * 10)} counter drop`;
       await nft(lab, [
-        `add chain bridge lab loss_${host} { type filter hook forward priority 0; }`,
-        `flush chain bridge lab loss_${host}`,
-        `add rule bridge lab loss_${host} ip saddr ${addressOf(lab, host)} ${lossy}`,
-        `add rule bridge lab loss_${host} ip daddr ${addressOf(lab, host)} ${lossy}`,
+        ...emptyChain(`loss_${host}`),
+        `add rule bridge lab loss_${host} iifname ${ports} oifname != "ta-${host}" ${lossy}`,
+        `add rule bridge lab loss_${host} oifname ${ports} iifname != "ta-${host}" ${lossy}`,
       ]);
     },
-    loseNoPackets: async (host) =>
-      void (await nft(lab, [
-        `add chain bridge lab loss_${host} { type filter hook forward priority 0; }`,
-        `flush chain bridge lab loss_${host}`,
-      ])),
+    loseNoPackets: async (host) => void (await nft(lab, emptyChain(`loss_${host}`))),
     delayPackets: async (host, delayMs, jitterMs = 0) => {
       await endRelay(lab, host);
       await startRelay(lab, host, delayMs, jitterMs);
@@ -94,6 +86,15 @@ function addressOf(lab: LabRecord, name: string): string {
 
 function inNetworkOf(lab: LabRecord, host: string): [string, string] {
   return ["nsenter", `--net=${lab.directory}/room/net/${host}`];
+}
+
+/** Makes a chain that sees what crosses the switch; leaves one that is there as it is. */
+function chain(name: string): string {
+  return `add chain bridge lab ${name} { type filter hook forward priority 0; }`;
+}
+
+function emptyChain(name: string): readonly string[] {
+  return [chain(name), `flush chain bridge lab ${name}`];
 }
 
 function nft(lab: LabRecord, commands: readonly string[]): Promise<string> {

@@ -1,9 +1,12 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { LabCgroups } from "./cgroups";
 import { isSameProcess, thisProcess, type ProcessIdentity } from "./process-identity";
+
+export const thisCheckout = resolve(dirname(fileURLToPath(import.meta.url)), "../../..");
 
 const directoryOfLabs = "/run/evenkeel-lab";
 /** Reserved for trying out network devices, so that it is in nobody's office or VPN; one /24 a lab. */
@@ -30,6 +33,8 @@ export interface LabRecord {
   readonly keeper: ProcessIdentity;
   /** The first process inside the lab's namespaces. */
   readonly inside: ProcessIdentity;
+  /** The checkout whose tool started it; its commands leave the labs of others alone. */
+  readonly checkout: string;
   /** Ready, that is every cluster healthy, and left running for people. */
   readonly stays: boolean;
 }
