@@ -12,6 +12,7 @@ export const requestNames = [
   "cluster:refresh",
   "cluster:forget",
   "evidence:read",
+  "logs:read",
   "hosts:list",
   "discovery:start",
   "discovery:keep",

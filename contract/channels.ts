@@ -12,6 +12,7 @@ import {
   loginSchema,
   questionSchema,
 } from "./inventory";
+import { logsSchema } from "./logs";
 import { preferencesSchema } from "./preferences";
 import { planAnswerSchema, runRecordSchema } from "./recovery";
 import { reportFormatSchema } from "./report";
@@ -45,6 +46,10 @@ export const requests = {
   "evidence:read": request(
     z.object({ clusterId: z.string().max(64), evidenceId: z.string().max(400) }).strict(),
     evidenceDetailSchema.nullable(),
+  ),
+  "logs:read": request(
+    z.object({ clusterId: z.string().max(64), mostLines: z.number().int().min(1).max(5000) }).strict(),
+    logsSchema,
   ),
 
   "hosts:list": request(nothing, z.array(knownHostSchema)),

@@ -8,6 +8,8 @@ import discoverZh from "./discover/messages.zh-CN.json";
 import { engines, hostEngine } from "./engine/registry";
 import requestEn from "./ipc/messages.en.json";
 import requestZh from "./ipc/messages.zh-CN.json";
+import logsEn from "./logs/messages.en.json";
+import logsZh from "./logs/messages.zh-CN.json";
 import probeEn from "./probe/messages.en.json";
 import probeZh from "./probe/messages.zh-CN.json";
 import recoveryEn from "./recovery/messages.en.json";
@@ -26,6 +28,17 @@ function merged(language: Language, own: readonly Catalogue[]): Catalogue {
 
 /** Every message of the core, in both languages; each code is owned by the folder it is raised in. */
 export const catalogues: Readonly<Record<Language, Catalogue>> = {
-  en: merged("en", [sshEn, assessEn, probeEn, discoverEn, recoveryEn, storeEn, requestEn, reportEn, cliEn]),
-  "zh-CN": merged("zh-CN", [sshZh, assessZh, probeZh, discoverZh, recoveryZh, storeZh, requestZh, reportZh, cliZh]),
+  en: merged("en", [sshEn, logsEn, assessEn, probeEn, discoverEn, recoveryEn, storeEn, requestEn, reportEn, cliEn]),
+  "zh-CN": merged("zh-CN", [
+    sshZh,
+    logsZh,
+    assessZh,
+    probeZh,
+    discoverZh,
+    recoveryZh,
+    storeZh,
+    requestZh,
+    reportZh,
+    cliZh,
+  ]),
 };

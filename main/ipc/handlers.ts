@@ -12,6 +12,8 @@ import type { CoreParts } from "../core-port";
 import { discover } from "../discover/discover";
 import { listProcesses } from "../discover/processes";
 import { engines } from "../engine/registry";
+import { readLogs } from "../logs/read-logs";
+import { siteOf } from "../monitor/gather";
 import type { Monitor } from "../monitor/monitor";
 import { reasonOf } from "../probe/run-probes";
 import type { Wire } from "../probe/wire/wire";
@@ -90,6 +92,20 @@ export function createHandlers(parts: HandlerParts): CoreHandlers {
       parts.announce("fleet:changed", fleet());
     },
     "evidence:read": ({ clusterId, evidenceId }) => Promise.resolve(parts.monitor.evidence(clusterId, evidenceId)),
+    "logs:read": async ({ clusterId, mostLines }) => {
+      const cluster = clusterOf(clusterId);
+      const engine = engines.find(({ id }) => id === cluster.engine);
+      if (engine === undefined)
+        throw new RequestError("not-found", sentence("request/engine-unknown", { engine: cluster.engine }));
+      const { access, clock } = parts;
+      const clockOffsetMs = (node: string): number | null => offsetOf(parts.monitor.latest(clusterId), node);
+      return readLogs(
+        { access, siteOf, clockOffsetMs, nowMs: () => clock.nowMs() },
+        engine,
+        cluster.members,
+        mostLines,
+      );
+    },
     "hosts:list": async () => [...listHosts(await parts.config())],
     "discovery:start": (argument) => find(parts, argument),
     "discovery:keep": ({ name, cluster }) => {
@@ -157,6 +173,13 @@ async function find(
 function oncePer<T>(work: () => Promise<T>): () => Promise<T> {
   let answer: Promise<T> | null = null;
   return () => (answer ??= work());
+}
+
+/** From the host's own figure, so that logs are corrected by what is shown. */
+function offsetOf(assessment: Assessment | null, node: string): number | null {
+  const figures = assessment?.nodes.find((one) => one.node === node)?.figures ?? [];
+  const offset = figures.find(({ name }) => name === "linux/figure.clockOffset")?.figure;
+  return offset?.state === "known" && typeof offset.value === "number" ? offset.value : null;
 }
 
 function describe(engine: (typeof engines)[number]): EngineDescription {

@@ -3,6 +3,7 @@ import { postgresqlBalance } from "./balance";
 import { postgresqlConsistency } from "./consistency";
 import { postgresqlDiscovery } from "./discovery";
 import { postgresqlHealth } from "./health";
+import { postgresqlLogs } from "./logs";
 import { postgresqlMembers } from "./members";
 import en from "./messages.en.json";
 import zhCN from "./messages.zh-CN.json";
@@ -30,7 +31,7 @@ export const postgresql = defineEngine({
   balance: postgresqlBalance,
   consistency: postgresqlConsistency,
   tolerance: postgresqlTolerance,
-  logs: null,
+  logs: postgresqlLogs,
   recoveries: [switchover, failover, failoverOnAttestation, rejoin, repoint, restart],
   judge: judgeBy(postgresqlJudges),
 });

@@ -62,6 +62,8 @@ async function openSession(
   gone: () => void,
 ): Promise<Session> {
   const stream = await access.dial(login.target, { deadlineMs });
+  let firstBytes = "";
+  stream.on("data", (chunk: Buffer) => (firstBytes = (firstBytes + chunk.toString("latin1")).slice(0, 60)));
   let attempt = 0;
   const client = new Client({
     user: login.user,
@@ -87,13 +89,20 @@ async function openSession(
   await withDeadline(client.connect(), deadlineMs, { service, node: access.node }, () => drop(session)).catch(
     (error: unknown) => {
       drop(session);
-      const problem = toWireError(error, access.node, login);
+      const problem = notSilent(toWireError(error, access.node, login), firstBytes, access.node);
       if (problem instanceof WireError && problem.kind === "login-refused" && attempt > 0)
         passwords.refused(access.node, { service, ...login });
       throw problem;
     },
   );
   return session;
+}
+
+/** Something that speaks, and not PostgreSQL's language, is not silent: the port is another service's. */
+function notSilent(problem: WireError | SshError, firstBytes: string, node: string): WireError | SshError {
+  return problem.kind === "silent" && firstBytes !== ""
+    ? new WireError("garbled", { service, node, problem: JSON.stringify(firstBytes) })
+    : problem;
 }
 
 /** pg asks its stream to connect and waits for the event; a dialled stream is connected already. */
