@@ -31,11 +31,7 @@ export async function readLogs(
 ): Promise<Logs> {
   const perMember = Math.ceil(mostLines / Math.max(1, members.length));
   const reads = await engine.open((opened) =>
-    Promise.all(
-      members.map((member) =>
-        readMember(parts, opened.logs, parts.siteOf(opened, member), perMember),
-      ),
-    ),
+    Promise.all(members.map((member) => readMember(parts, opened.logs, parts.siteOf(opened, member), perMember))),
   );
   return {
     takenAt: parts.nowMs(),
