@@ -38,6 +38,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "main/ssh/quote",
     "main/engine/engine",
     "main/engine/figure-of",
+    "main/engine/process-liveness",
+    "main/engine/quorum",
     "main/engine/service",
     "main/engine/shares",
     "main/engine/witnesses",

@@ -1,4 +1,5 @@
 import type { AnyEngine } from "./engine";
+import { etcd } from "./etcd";
 import { linux } from "./linux";
 import { postgresql } from "./postgresql";
 
@@ -6,4 +7,4 @@ import { postgresql } from "./postgresql";
 export const hostEngine: AnyEngine = linux;
 
 /** Every engine whose clusters Evenkeel finds, in the order in which it looks for them. A new engine is one import and one name here. */
-export const engines: readonly AnyEngine[] = [postgresql];
+export const engines: readonly AnyEngine[] = [postgresql, etcd];

@@ -20,12 +20,13 @@ export async function gather<F extends SettingFields, P extends Probes>(
   engine: Pick<Engine<F, P, unknown>, "settings" | "probes">,
   members: readonly Member[],
   previous: Gathered<F, P> | null,
+  which: "all" | "routine" = "all",
 ): Promise<Gathered<F, P>> {
   const taken = new Map<EvidenceId, Taken>();
   const asked = members.map(async (member): Promise<MemberReadings<F, P>> => {
     const site = siteOf(engine, member);
     const access = parts.access.node(member.node);
-    const answers = await parts.take(access, member.member, engine.probes(site), previous?.taken ?? new Map());
+    const answers = await parts.take(access, member.member, engine.probes(site), previous?.taken ?? new Map(), which);
     for (const answer of Object.values(answers)) taken.set(answer.reading.evidence.id, answer);
     const before = previous?.members.find((entry) => entry.site.member === member.member);
     return {

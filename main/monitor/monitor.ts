@@ -141,7 +141,7 @@ async function observe<F extends SettingFields, P extends Probes, S>(
   cluster: Cluster,
 ): Promise<Observation<S>> {
   const startedAt = parts.clock.nowMs();
-  const { members } = await gather(parts, engine, cluster.members, null);
+  const { members } = await gather(parts, engine, cluster.members, null, "routine");
   return { snapshot: engine.snapshot(members), takenAt: startedAt };
 }
 

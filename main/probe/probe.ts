@@ -78,6 +78,8 @@ export interface Probe<T> {
   readonly maxBytes?: number;
   /** Asked again no sooner than this; in between the last reading stands, with its own age. 0 or absent: every cycle. */
   readonly everyMs?: number;
+  /** Dear to the service, and nothing a recovery rests on: left out of the looks that a recovery takes. */
+  readonly seldom?: true;
   /**
    * Pure and total over texts: returns the value, throws NotThere when the engine says there is no such thing here,
    * ParseError on a text it does not know.

@@ -14,6 +14,8 @@ export type TakeReadings = (
   member: string,
   probes: Probes,
   previous: ReadonlyMap<EvidenceId, Taken>,
+  /** `routine` leaves out what is asked seldom. */
+  which?: "all" | "routine",
 ) => Promise<Readonly<Record<string, Taken>>>;
 
 const standardDeadlineMs = 5_000;
@@ -29,17 +31,31 @@ export interface TakeParts {
 }
 
 export function createTakeReadings(parts: TakeParts): TakeReadings {
-  return async (access, member, probes, previous) => {
+  return async (access, member, probes, previous, which = "all") => {
     const asked = Object.entries(probes).map(async ([name, probe]): Promise<readonly [string, Taken]> => {
       const id = evidenceId(access.node, member, name);
       const earlier = previous.get(id);
       const isFresh =
         earlier?.reading.kind === "value" &&
         parts.clock.nowMs() - earlier.reading.evidence.takenAt < (probe.everyMs ?? 0);
+      if (which === "routine" && probe.seldom === true) return [name, leftOut(parts, access, id, probe)];
       return [name, isFresh ? earlier : await take(parts, access, id, probe)];
     });
     return Object.fromEntries(await Promise.all(asked));
   };
+}
+
+function leftOut(parts: TakeParts, access: NodeAccess, id: EvidenceId, probe: Probe<unknown>): Taken {
+  const evidence: Evidence = {
+    id,
+    node: access.node,
+    ask: showAsk(access, probe.ask),
+    outcome: "not-there",
+    takenAt: parts.clock.nowMs(),
+    tookMs: 0,
+    rawBytes: 0,
+  };
+  return { reading: { kind: "not-there", reason: sentence("probe/asked-seldom"), evidence }, raw: "" };
 }
 
 async function take(parts: TakeParts, access: NodeAccess, id: EvidenceId, probe: Probe<unknown>): Promise<Taken> {

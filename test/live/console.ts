@@ -1,0 +1,125 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Assessment } from "../../contract/assessment";
+import type { Gives, RequestName, Takes } from "../../contract/channels";
+import type { DiscoveredCluster } from "../../contract/inventory";
+import type { PlanAnswer, RunRecord } from "../../contract/recovery";
+import { createCore } from "../../main/core";
+
+/** The app's core without a window, on one cluster of the lab, as a person at the desktop uses it. */
+export interface Console {
+  readonly directory: string;
+  ask<N extends RequestName>(name: N, argument: Takes<N>): Promise<Gives<N>>;
+  /** Finds clusters from one host. */
+  discover(host: string): Promise<Gives<"discovery:start">>;
+  /** Keeps a cluster that was found; everything below is about it. */
+  keep(cluster: DiscoveredCluster, name: string): Promise<void>;
+  /** Reads once and judges. */
+  read(): Promise<Assessment>;
+  /** Reads until the assessment is as wanted; after the deadline an error shows what was read last. */
+  until(wanted: (assessment: Assessment) => boolean, withinMs?: number): Promise<Assessment>;
+  plan(action: string, target: string): Promise<PlanAnswer>;
+  /** Plans, approves, waits for the end and acknowledges it. */
+  recover(action: string, target: string): Promise<RunRecord>;
+  close(): Promise<void>;
+}
+
+export function openConsole(sshConfigPath: string): Console {
+  const directory = mkdtempSync(join(tmpdir(), "evenkeel-live-"));
+  const core = createCore({
+    userDataDirectory: directory,
+    version: "0.0.0",
+    electron: "none",
+    shell: {
+      protect: () => Promise.resolve(null),
+      unprotect: () => Promise.resolve(null),
+      chooseSavePath: (name) => Promise.resolve(join(directory, name)),
+    },
+    sshConfigPath,
+    interactive: false,
+    watch: false,
+    mayRecover: true,
+  });
+  let clusterId = "";
+
+  async function ask<N extends RequestName>(name: N, argument: Takes<N>): Promise<Gives<N>> {
+    const reply = await core.handle(name, argument);
+    if (!reply.ok) throw new Error(`${name}: ${reply.kind} ${JSON.stringify(reply.sentence)}`);
+    return reply.value;
+  }
+
+  async function read(): Promise<Assessment> {
+    await ask("cluster:refresh", { clusterId });
+    const assessment = await ask("cluster:read", { clusterId });
+    if (assessment === null) throw new Error("nothing was read");
+    return assessment;
+  }
+
+  const plan = (action: string, target: string): Promise<PlanAnswer> =>
+    ask("recovery:plan", { clusterId, action, target });
+
+  return {
+    directory,
+    ask,
+    discover: (host) => ask("discovery:start", { discoveryId: "live", login: { host } }),
+    keep: async (cluster, name) => {
+      ({ clusterId } = await ask("discovery:keep", { name, cluster }));
+    },
+    read,
+    until: async (wanted, withinMs = 30_000) => {
+      for (const end = Date.now() + withinMs; ; await pause(200)) {
+        const assessment = await read();
+        if (wanted(assessment)) return assessment;
+        if (Date.now() > end) throw new Error(`not so within ${withinMs} ms; last:\n${told(assessment)}`);
+      }
+    },
+    plan,
+    recover: async (action, target) => {
+      const answer = await plan(action, target);
+      if (answer.state === "refused") throw new Error(`${action} on ${target}: ${JSON.stringify(answer.objections)}`);
+      const { planId, fingerprint, confirmation } = answer.plan;
+      const typed = confirmation.kind === "type" ? confirmation.text : "";
+      const begun = await ask("recovery:approve", { planId, fingerprint, typed, reason: "a test" });
+      for (;;) {
+        const run = (await ask("recovery:runs", { clusterId })).find(({ runId }) => runId === begun.runId);
+        if (run !== undefined && run.endedAt !== null) {
+          if (run.needsAcknowledgement) await ask("recovery:acknowledge", { runId: run.runId, note: "seen" });
+          return run;
+        }
+        await pause(200);
+      }
+    },
+    close: async () => {
+      await core.close();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The codes of findings of a level, without those folded under another. */
+export function verdict(assessment: Assessment): readonly string[] {
+  return assessment.findings
+    .filter(({ explainedBy }) => explainedBy === null)
+    .map(({ code, level }) => `${level} ${code}`)
+    .sort();
+}
+
+/** What became of a run: its state, and where it stopped when it did not end well. */
+export function outcome(run: RunRecord): unknown {
+  if (run.state === "done") return "done";
+  return {
+    state: run.state,
+    verdict: run.verdict,
+    steps: run.steps.map(({ step, state, reason, output }) => ({ title: step.title, state, reason, output })),
+  };
+}
+
+function told(assessment: Assessment): string {
+  const roles = assessment.members.map(({ member, role }) => ({
+    member,
+    role: role.state === "known" ? role.value : role.reason,
+  }));
+  return JSON.stringify({ level: assessment.level, findings: assessment.findings, roles }, null, 1);
+}
