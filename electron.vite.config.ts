@@ -21,8 +21,16 @@ function bundle(inputs: Readonly<Record<string, string>>, directory: string): ob
     externalizeDeps: false,
     outDir: `out/${directory}`,
     rolldownOptions: {
+      // The one native module; it must find its binary beside itself.
+      external: ["@photostructure/sqlite"],
       input: inputs,
-      output: { format: "cjs", entryFileNames: "[name].cjs", chunkFileNames: "[name]-[hash].cjs" },
+      // An older Electron cannot import from inside its archive, only require.
+      output: {
+        format: "cjs",
+        dynamicImportInCjs: false,
+        entryFileNames: "[name].cjs",
+        chunkFileNames: "[name]-[hash].cjs",
+      },
     },
   };
 }

@@ -13,6 +13,7 @@ export const requestNames = [
   "cluster:forget",
   "evidence:read",
   "logs:read",
+  "history:read",
   "hosts:list",
   "discovery:start",
   "discovery:keep",

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { EventName, RequestName } from "./channel-names";
 import { assessmentSchema, clusterSummarySchema } from "./assessment";
 import { evidenceDetailSchema } from "./figure";
+import { historyRequestSchema, historySchema } from "./history";
 import {
   answerSchema,
   discoveredClusterSchema,
@@ -51,6 +52,7 @@ export const requests = {
     z.object({ clusterId: z.string().max(64), mostLines: z.number().int().min(1).max(5000) }).strict(),
     logsSchema,
   ),
+  "history:read": request(historyRequestSchema, historySchema),
 
   "hosts:list": request(nothing, z.array(knownHostSchema)),
   "discovery:start": request(

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { evidenceIdSchema, figureSchema } from "./figure";
+import { evidenceIdSchema, figureSchema, unitSchema } from "./figure";
 import { factSchema, sentenceSchema } from "./sentence";
 
 /** `unknown` is not between good and bad: something that would tell could not be read. It is never shown green. */
@@ -45,7 +45,12 @@ export const reachabilitySchema = z.discriminatedUnion("state", [
 export type Reachability = z.infer<typeof reachabilitySchema>;
 
 /** One named value of a member or node, in the order the engine lists them; the label is the message `<name>`. */
-export const namedFigureSchema = z.object({ name: z.string(), figure: figureSchema });
+export const namedFigureSchema = z.object({
+  name: z.string(),
+  figure: figureSchema,
+  /** Its unit, where the engine holds its course over time worth a chart. */
+  charted: unitSchema.optional(),
+});
 export type NamedFigure = z.infer<typeof namedFigureSchema>;
 
 export const nodeViewSchema = z.object({

@@ -25,12 +25,15 @@ import { beatMs, createTrust } from "./recovery/trust";
 import { hostKeyCheck } from "./ssh/host-keys";
 import { createAccess } from "./ssh/pool";
 import { readSshConfig, resolveLogin } from "./ssh/ssh-config";
+import { createHistory } from "./store/history";
 import { openDocument } from "./store/durable-file";
 import { takeLock, type Lock } from "./store/lock";
 
 /** A question waits this long for the person at the desktop. */
 const questionWaitMs = 60_000;
 const lookEveryMs = 500;
+/** About three thousand series; what is beyond is said to be full. */
+const historyMaxBytes = 512 * 2 ** 20;
 
 /** Builds the parts in order; the only place where instances are made. Throws StoreError or RecoveryError when files are damaged. */
 export function createCore(parts: CoreParts): Core {
@@ -42,6 +45,7 @@ export function createCore(parts: CoreParts): Core {
   const at = (file: string): string => join(parts.userDataDirectory, file);
   const inventory = openDocument<Cluster[]>(at("inventory.json"), z.array(clusterSchema), [], () => clock.nowMs());
   const preferences = openDocument(at("preferences.json"), preferencesSchema, standardPreferences, () => clock.nowMs());
+  const history = createHistory({ path: at("history.sqlite"), nowMs: () => clock.nowMs(), maxBytes: historyMaxBytes });
   const questions = createQuestions({
     newId: randomUUID,
     raised: (question) => announce("question:raised", question),
@@ -78,6 +82,8 @@ export function createCore(parts: CoreParts): Core {
     watch: parts.watch,
     announce: (assessment, begunAt) => {
       if (begunAt !== null) trust.roundRead(assessment.clusterId, begunAt);
+      // A one-shot command reads beside the app that keeps the history.
+      if (parts.watch) history.note(assessment);
       announce("assessment:changed", assessment);
       announce("fleet:changed", handlers.fleet());
     },
@@ -113,6 +119,7 @@ export function createCore(parts: CoreParts): Core {
     clock,
     inventory,
     preferences,
+    history,
     questions,
     access,
     config,
@@ -137,6 +144,7 @@ export function createCore(parts: CoreParts): Core {
       wire.close();
       await access.close();
       journal.close();
+      await history.close();
       if (lock?.kind === "held") lock.release();
     },
   };

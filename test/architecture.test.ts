@@ -13,6 +13,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "react-dom/client",
     "@mantine/core",
     "@tabler/icons-react",
+    "recharts",
     "zustand",
   ],
   "main/ssh/": ["contract/", "main/clock", "main/ssh/", "ssh2", "node:"],
@@ -49,7 +50,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "main/discover/": ["contract/", "main/engine/engine", "main/engine/service", "main/ssh/access"],
   "main/logs/": ["contract/", "main/engine/engine", "main/logs/", "main/ssh/access"],
   "main/recovery/": ["contract/", "main/clock", "main/engine/engine", "main/probe/probe", "main/recovery/", "node:"],
-  "main/store/": ["contract/", "zod", "node:"],
+  "main/store/": ["contract/", "main/store/", "@photostructure/sqlite", "zod", "node:"],
   "main/report/": ["contract/", "main/report/", "node:crypto"],
   "main/monitor/": [
     "contract/",

@@ -23,6 +23,7 @@ import { reportAsHtml } from "../report/as-html";
 import { reportAsJson } from "../report/as-json";
 import type { Access } from "../ssh/access";
 import { listHosts, resolveLogin, type SshConfig } from "../ssh/ssh-config";
+import type { HistoryStore } from "../store/history";
 import { replace, type Document } from "../store/durable-file";
 import { RequestError, type Handlers } from "./answer";
 import type { Questions } from "./questions";
@@ -32,6 +33,7 @@ export interface HandlerParts {
   readonly clock: Clock;
   readonly inventory: Document<Cluster[]>;
   readonly preferences: Document<Preferences>;
+  readonly history: HistoryStore;
   readonly questions: Questions;
   readonly access: Access;
   readonly config: () => Promise<SshConfig>;
@@ -85,6 +87,7 @@ export function createHandlers(parts: HandlerParts): CoreHandlers {
         throw new RequestError("refused", sentence("request/run-open", { name: cluster.name }));
       parts.inventory.write(parts.inventory.read().filter((one) => one.clusterId !== clusterId));
       parts.monitor.remove(clusterId);
+      await parts.history.forget(clusterId);
       const stillUsed = new Set(parts.inventory.read().flatMap(({ nodes }) => nodes.map(({ node }) => node)));
       await Promise.all(
         cluster.nodes.filter(({ node }) => !stillUsed.has(node)).map(({ node }) => parts.access.forget(node)),
@@ -106,6 +109,8 @@ export function createHandlers(parts: HandlerParts): CoreHandlers {
         mostLines,
       );
     },
+    "history:read": ({ clusterId, series, fromMs }) =>
+      parts.history.read(clusterOf(clusterId).clusterId, series, fromMs, parts.preferences.read().cycleSeconds * 1000),
     "hosts:list": async () => [...listHosts(await parts.config())],
     "discovery:start": (argument) => find(parts, argument),
     "discovery:keep": ({ name, cluster }) => {

@@ -57,6 +57,9 @@ export function createMonitor(parts: MonitorParts): Monitor {
       taken: new Map(),
       pace: keepPace({
         pauseMs: parts.pauseMs,
+        // One cluster that cannot be judged must not take the core, and with it all others, down.
+        failed: (error) =>
+          console.error(`${cluster.name}: ${error instanceof Error ? (error.stack ?? "") : String(error)}`),
         turn: async () => {
           const round = await cycle();
           entry.assessment = round.assessment;
@@ -66,7 +69,7 @@ export function createMonitor(parts: MonitorParts): Monitor {
       }),
     };
     watched.set(cluster.clusterId, entry);
-    if (parts.watch) void entry.pace.now();
+    if (parts.watch) entry.pace.start();
   }
 
   function remove(clusterId: string): void {

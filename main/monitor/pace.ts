@@ -1,21 +1,27 @@
 export interface Pace {
   /** Runs the next turn now, or right after the one that is running; resolves when that turn is over. */
   now(): Promise<void>;
+  /** Runs the first turn and then goes on by itself. */
+  start(): void;
   stop(): void;
 }
 
 /**
  * Repeats a turn with a pause between the end of one and the start of the next, so that a slow cluster is never asked twice at once.
- * A turn must not throw; what goes wrong in it is its own result.
+ * What goes wrong on a node is a turn's own result; a turn that throws all the same is told of, and the next one comes as ever.
  */
-export function keepPace(parts: { readonly pauseMs: () => number; readonly turn: () => Promise<void> }): Pace {
+export function keepPace(parts: {
+  readonly pauseMs: () => number;
+  readonly turn: () => Promise<void>;
+  readonly failed: (error: unknown) => void;
+}): Pace {
   let timer: NodeJS.Timeout | null = null;
   let running: Promise<void> | null = null;
   let stopped = false;
 
   function schedule(): void {
     if (stopped) return;
-    timer = setTimeout(() => void run(), parts.pauseMs());
+    timer = setTimeout(() => void run().catch(parts.failed), parts.pauseMs());
   }
 
   function run(): Promise<void> {
@@ -32,9 +38,10 @@ export function keepPace(parts: { readonly pauseMs: () => number; readonly turn:
     now: async () => {
       if (stopped) return;
       // A turn under way may have read before the caller's change; only one started after the call tells of it.
-      if (running !== null) await running;
+      await running?.catch(parts.failed);
       await run();
     },
+    start: () => void run().catch(parts.failed),
     stop: () => {
       stopped = true;
       if (timer !== null) clearTimeout(timer);

@@ -5,6 +5,7 @@ import type { Finding, Level, NamedFigure } from "../../contract/health";
 import { useWords } from "../i18n/words";
 import { useEvidence } from "../parts/evidence-drawer";
 import { FigureText } from "../parts/figure-text";
+import { HistorySection } from "../parts/history-chart";
 import { LevelBadge, levelColours } from "../parts/level-badge";
 
 const order: readonly Level[] = ["critical", "degraded", "unknown", "watch"];
@@ -27,6 +28,7 @@ export function HealthView({ assessment }: { readonly assessment: Assessment }):
         {word("ui/tolerance")}
       </Title>
       <Tolerances assessment={assessment} />
+      <HistorySection assessment={assessment} />
       <Title order={2} size="h3">
         {word("ui/members")}
       </Title>

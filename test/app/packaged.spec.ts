@@ -1,10 +1,21 @@
-import { execFileSync, spawn, type ChildProcess, type StdioOptions } from "node:child_process";
-import { chmodSync, chownSync, existsSync, lstatSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { execFileSync, spawn, type StdioOptions } from "node:child_process";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { chromium, expect, test, type Browser, type Page } from "@playwright/test";
 import { listPackage } from "@electron/asar";
-import { childrenOf } from "../lab/sshd";
 import { declaredConfiguration, fusesOf, packageForTest } from "../setup/package-for-test";
 
 test.describe.configure({ mode: "serial" });
@@ -102,8 +113,49 @@ test("the installed app opens on its fleet page, sandboxed and as an ordinary ac
     await expect(page.getByRole("button", { name: "Add a cluster" })).toBeVisible();
     const about = await page.evaluate(() => window.evenkeel.request["about:read"](undefined));
     expect(about).toMatchObject({ ok: true, value: { version: "0.1.0" } });
-    expect(isWindowSandboxed(installed.child)).toBe(true);
+    expect(isWindowSandboxed()).toBe(true);
     await page.screenshot({ path: "artifacts/screens/installed.png" });
+  } finally {
+    await installed.stop();
+  }
+});
+
+test("its native module loads from beside the archive and keeps the history", async () => {
+  const installed = await startInstalled([], {}, (home) => {
+    const inventory = join(home, ".config/Evenkeel/inventory.json");
+    mkdirSync(dirname(inventory), { recursive: true });
+    const login = { host: "127.0.0.1", port: 1 };
+    const cluster = {
+      clusterId: "one",
+      name: "silent",
+      engine: "postgresql",
+      nodes: [{ node: "silent", login }],
+      members: [
+        {
+          member: "silent",
+          node: "silent",
+          settings: { host: "silent", dataDirectory: "/data", binDirectory: "/bin" },
+        },
+      ],
+      addedAt: 0,
+    };
+    writeFileSync(inventory, JSON.stringify([cluster]));
+    execFileSync("chown", ["-R", `${nobody.uid}:${nobody.gid}`, join(home, ".config")]);
+  });
+  try {
+    await expect(installed.page.getByRole("row", { name: /silent/ })).toContainText("Unknown");
+    await expect
+      .poll(() =>
+        installed.page.evaluate(async () => {
+          const asked = { clusterId: "one", series: ["level"], fromMs: Date.now() - 600_000 };
+          const reply = await window.evenkeel.request["history:read"](asked);
+          return reply.ok ? { points: reply.value.series[0]?.points.length, problem: reply.value.problem } : reply;
+        }),
+      )
+      .toEqual({ points: 1, problem: null });
+    const mapped = appProcesses().map((pid) => textOf(pid, "maps"));
+    const native = `${opt}/resources/app.asar.unpacked/node_modules/@photostructure/sqlite/prebuilds/`;
+    expect(mapped.filter((text) => text.includes(native))).toHaveLength(1);
   } finally {
     await installed.stop();
   }
@@ -137,7 +189,6 @@ test("it is removed without a trace", () => {
 });
 
 interface Installed {
-  readonly child: ChildProcess;
   readonly page: Page;
   /** All that the app printed so far. */
   said(): string;
@@ -145,9 +196,14 @@ interface Installed {
 }
 
 /** Starts /usr/bin/evenkeel as nobody on a home of its own and connects to its window from outside, as the fuses leave no other way. */
-async function startInstalled(args: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Installed> {
+async function startInstalled(
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+  prepare: (home: string) => void = () => undefined,
+): Promise<Installed> {
   const home = mkdtempSync(join(directory, "home-"));
   chownSync(home, nobody.uid, nobody.gid);
+  prepare(home);
   const child = spawn("/usr/bin/evenkeel", ["--remote-debugging-port=0", ...args], {
     ...nobody,
     cwd: home,
@@ -176,7 +232,6 @@ async function startInstalled(args: readonly string[], environment: NodeJS.Proce
   const page = context.pages()[0] ?? (await context.waitForEvent("page"));
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   return {
-    child,
     page,
     said: () => text,
     stop: async () => {
@@ -187,12 +242,24 @@ async function startInstalled(args: readonly string[], environment: NodeJS.Proce
   };
 }
 
-/** Whether the window's process runs under a seccomp filter, by the kernel's word. */
-function isWindowSandboxed(child: ChildProcess): boolean {
-  const windows = childrenOf(child.pid ?? -1).filter((pid) =>
-    readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("--type=renderer"),
-  );
-  return (
-    windows.length > 0 && windows.every((pid) => /^Seccomp:\t2$/m.test(readFileSync(`/proc/${pid}/status`, "utf8")))
-  );
+/** Whether every window's process runs under a seccomp filter, by the kernel's word. */
+function isWindowSandboxed(): boolean {
+  const windows = appProcesses().filter((pid) => textOf(pid, "cmdline").includes("--type=renderer"));
+  return windows.length > 0 && windows.every((pid) => /^Seccomp:\t2$/m.test(textOf(pid, "status")));
+}
+
+/** Every process of the installed program, whichever thread of it started them. */
+function appProcesses(): readonly string[] {
+  return readdirSync("/proc").filter((name) => {
+    try {
+      return /^\d+$/.test(name) && readlinkSync(`/proc/${name}/exe`) === `${opt}/evenkeel`;
+    } catch {
+      // A process that ended meanwhile, or one of the kernel's own.
+      return false;
+    }
+  });
+}
+
+function textOf(pid: string, file: "cmdline" | "status" | "maps"): string {
+  return readFileSync(`/proc/${pid}/${file}`, "utf8");
 }

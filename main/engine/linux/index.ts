@@ -38,6 +38,7 @@ function figuresOf(host: Host): readonly NamedFigure[] {
   return [
     {
       name: "linux/figure.cpu",
+      charted: "ratio",
       figure:
         host.cpuBusyRatio !== null
           ? known(host.cpuBusyRatio, "ratio", pulseId)
@@ -49,9 +50,10 @@ function figuresOf(host: Host): readonly NamedFigure[] {
     },
     {
       name: "linux/figure.memoryUsed",
+      charted: "ratio",
       figure: figureOf(host.pulse, "ratio", (pulse) => 1 - pulse.memoryAvailableBytes / pulse.memoryTotalBytes),
     },
-    { name: "linux/figure.load", figure: figureOf(host.pulse, "count", (pulse) => pulse.load1) },
+    { name: "linux/figure.load", charted: "count", figure: figureOf(host.pulse, "count", (pulse) => pulse.load1) },
     { name: "linux/figure.fullestDisk", figure: figureOf(host.facts, "ratio", (facts) => fullest(facts.fileSystems)) },
     {
       name: "linux/figure.clockOffset",

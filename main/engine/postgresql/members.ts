@@ -39,9 +39,9 @@ function figuresOf(server: Server, snapshot: ServersSnapshot): readonly NamedFig
       name: "postgresql/figure.timeline",
       figure: figureOf(server.state, "count", (state) => state.timeline ?? sentence("postgresql/no-receiver")),
     },
-    { name: "postgresql/figure.lagBytes", figure: lagBytes(server, snapshot) },
-    { name: "postgresql/figure.lagTime", figure: lagTime(server) },
-    { name: "postgresql/figure.connections", figure: of("count", (state) => state.connectionCount) },
+    { name: "postgresql/figure.lagBytes", charted: "bytes", figure: lagBytes(server, snapshot) },
+    { name: "postgresql/figure.lagTime", charted: "duration", figure: lagTime(server) },
+    { name: "postgresql/figure.connections", charted: "count", figure: of("count", (state) => state.connectionCount) },
     { name: "postgresql/figure.version", figure: of("text", (state) => versionText(state.versionNumber)) },
     { name: "postgresql/figure.startedAt", figure: of("instant", (state) => state.startedAt) },
   ];

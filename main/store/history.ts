@@ -1,0 +1,249 @@
+import { existsSync, mkdirSync, renameSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import type { DatabaseSyncInstance, StatementSyncInstance } from "@photostructure/sqlite";
+import type { Assessment } from "../../contract/assessment";
+import type { History, HistoryPoint } from "../../contract/history";
+import { sentence, type Sentence } from "../../contract/sentence";
+import { figuresOf } from "./history-figures";
+
+/** The numbers of the past, kept in rings of fixed length: it never grows beyond them. */
+export interface HistoryStore {
+  /** Takes an assessment's numbers; nothing is written before the next `flush`, so a cycle never waits for the disk. */
+  note(assessment: Assessment): void;
+  /** Writes what was noted. Never rejects: what goes wrong is the `problem` of the next answer. */
+  flush(): Promise<void>;
+  /** `paceMs` is how far apart readings are meant to be; a wider distance is a gap. */
+  read(clusterId: string, series: readonly string[], fromMs: number, paceMs: number): Promise<History>;
+  forget(clusterId: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface HistoryParts {
+  readonly path: string;
+  readonly nowMs: () => number;
+  readonly maxBytes: number;
+}
+
+/** Fine and short to coarse and long. */
+const rings = [
+  { stepMs: 10_000, slots: 360 },
+  { stepMs: 60_000, slots: 1_440 },
+  { stepMs: 600_000, slots: 1_152 },
+] as const;
+const flushEveryMs = rings[0].stepMs;
+
+const layout = `
+  PRAGMA journal_mode = WAL;
+  PRAGMA synchronous = NORMAL;
+  PRAGMA busy_timeout = 2000;
+  CREATE TABLE IF NOT EXISTS series (
+    id INTEGER PRIMARY KEY, cluster TEXT NOT NULL, name TEXT NOT NULL, UNIQUE (cluster, name)
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS step (
+    series INTEGER NOT NULL, ring INTEGER NOT NULL, slot INTEGER NOT NULL,
+    at INTEGER NOT NULL, low REAL NOT NULL, high REAL NOT NULL, total REAL NOT NULL, count INTEGER NOT NULL,
+    PRIMARY KEY (series, ring, slot)
+  ) STRICT, WITHOUT ROWID;`;
+
+/** A slot of the ring is overwritten by a later step, and added to by the same one. */
+const addToStep = `
+  INSERT INTO step (series, ring, slot, at, low, high, total, count) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+  ON CONFLICT DO UPDATE SET
+    low = iif(at = excluded.at, min(low, excluded.low), excluded.low),
+    high = iif(at = excluded.at, max(high, excluded.high), excluded.high),
+    total = iif(at = excluded.at, total, 0) + excluded.total,
+    count = iif(at = excluded.at, count, 0) + excluded.count,
+    at = excluded.at`;
+
+interface Noted {
+  readonly clusterId: string;
+  readonly series: string;
+  readonly atMs: number;
+  low: number;
+  high: number;
+  total: number;
+  count: number;
+}
+
+interface Open {
+  readonly database: DatabaseSyncInstance;
+  readonly addSeries: StatementSyncInstance;
+  readonly findSeries: StatementSyncInstance;
+  readonly addToStep: StatementSyncInstance;
+  readonly readSteps: StatementSyncInstance;
+}
+
+/** Opens the file when it is first needed, so that neither the start nor a machine without the native module waits or fails for it. */
+export function createHistory(parts: HistoryParts): HistoryStore {
+  let noted = new Map<string, Noted>();
+  let opening: Promise<Open> | null = null;
+  let problem: Sentence | null = null;
+  let moved: Sentence | null = null;
+  let timer: NodeJS.Timeout | null = null;
+
+  const opened = (): Promise<Open> => {
+    opening ??= open(parts, (path) => (moved = sentence("store/history-damaged", { path }))).catch((error: unknown) => {
+      opening = null;
+      throw error;
+    });
+    return opening;
+  };
+  /** What goes wrong with the past is said where the past is shown; nothing else may suffer from it. */
+  const attempt = async (work: (store: Open) => void): Promise<void> => {
+    try {
+      work(await opened());
+    } catch (error) {
+      problem = sentence("store/history-unwritable", { path: parts.path, problem: (error as Error).message });
+    }
+  };
+  const flush = async (): Promise<void> => {
+    if (timer !== null) clearTimeout(timer);
+    timer = null;
+    if (noted.size === 0) return;
+    const batch = noted;
+    noted = new Map();
+    await attempt((store) => {
+      write(store, batch.values());
+      problem = null;
+    });
+  };
+
+  return {
+    note: (assessment) => {
+      const atMs = stepOf(assessment.takenAt, rings[0].stepMs);
+      for (const [series, value] of figuresOf(assessment)) add(noted, assessment.clusterId, series, atMs, value);
+      timer ??= setTimeout(() => void flush(), flushEveryMs).unref();
+    },
+    flush,
+    read: async (clusterId, series, fromMs, paceMs) => {
+      await flush();
+      const untilMs = parts.nowMs();
+      const ring = ringFor(untilMs - fromMs);
+      let found: History["series"] = series.map((name) => ({ series: name, points: [] }));
+      await attempt((store) => {
+        found = series.map((name) => ({ series: name, points: pointsOf(store, clusterId, name, ring, fromMs) }));
+      });
+      const { stepMs } = rings[ring];
+      return { stepMs, gapMs: 2.5 * Math.max(stepMs, paceMs), untilMs, series: found, problem: problem ?? moved };
+    },
+    forget: async (clusterId) => {
+      for (const [key, one] of noted) if (one.clusterId === clusterId) noted.delete(key);
+      await attempt(({ database }) => {
+        database.prepare("DELETE FROM step WHERE series IN (SELECT id FROM series WHERE cluster = ?)").run(clusterId);
+        database.prepare("DELETE FROM series WHERE cluster = ?").run(clusterId);
+      });
+    },
+    close: async () => {
+      await flush();
+      const store = await opening?.catch(() => null);
+      store?.database.close();
+      opening = null;
+    },
+  };
+}
+
+function stepOf(atMs: number, stepMs: number): number {
+  return Math.floor(atMs / stepMs) * stepMs;
+}
+
+/** The finest ring that reaches as far back as is asked. */
+function ringFor(spanMs: number): 0 | 1 | 2 {
+  if (spanMs <= rings[0].stepMs * rings[0].slots) return 0;
+  return spanMs <= rings[1].stepMs * rings[1].slots ? 1 : 2;
+}
+
+function add(noted: Map<string, Noted>, clusterId: string, series: string, atMs: number, value: number): void {
+  const key = `${atMs} ${clusterId} ${series}`;
+  const there = noted.get(key);
+  if (there === undefined) {
+    noted.set(key, { clusterId, series, atMs, low: value, high: value, total: value, count: 1 });
+    return;
+  }
+  there.low = Math.min(there.low, value);
+  there.high = Math.max(there.high, value);
+  there.total += value;
+  there.count += 1;
+}
+
+async function open(parts: HistoryParts, movedAside: (path: string) => void): Promise<Open> {
+  const sqlite = await import("@photostructure/sqlite");
+  mkdirSync(dirname(parts.path), { recursive: true, mode: 0o700 });
+  const start = (): Open => {
+    const database = new sqlite.DatabaseSync(parts.path);
+    try {
+      return prepare(database, parts.maxBytes);
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+  };
+  try {
+    return start();
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    movedAside(moveAside(parts.path, parts.nowMs()));
+    return start();
+  }
+}
+
+function prepare(database: DatabaseSyncInstance, maxBytes: number): Open {
+  database.exec(layout);
+  const [checked] = database.prepare("PRAGMA quick_check(1)").all() as readonly { quick_check: string }[];
+  if (checked?.quick_check !== "ok") throw new Error(`database disk image is malformed: ${checked?.quick_check ?? ""}`);
+  const { page_size: pageBytes } = database.prepare("PRAGMA page_size").get() as { page_size: number };
+  database.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(maxBytes / pageBytes))}`);
+  return {
+    database,
+    addSeries: database.prepare("INSERT INTO series (cluster, name) VALUES (?, ?) ON CONFLICT DO NOTHING"),
+    findSeries: database.prepare("SELECT id FROM series WHERE cluster = ? AND name = ?"),
+    addToStep: database.prepare(addToStep),
+    readSteps: database.prepare(
+      "SELECT at, low, high, total / count AS mean FROM step WHERE series = ? AND ring = ? AND at >= ? ORDER BY at",
+    ),
+  };
+}
+
+/** SQLite's own words: `file is not a database`, `database disk image is malformed`. */
+function isDamage(error: unknown): boolean {
+  return error instanceof Error && /not a database|malformed/.test(error.message);
+}
+
+function moveAside(path: string, nowMs: number): string {
+  const aside = join(dirname(path), "damaged", `${basename(path)}.${nowMs}`);
+  mkdirSync(dirname(aside), { recursive: true, mode: 0o700 });
+  for (const part of ["", "-wal", "-shm"]) if (existsSync(path + part)) renameSync(path + part, aside + part);
+  return aside;
+}
+
+/** All or nothing: a crash in the middle leaves what was there before. */
+function write(store: Open, batch: Iterable<Noted>): void {
+  store.database.exec("BEGIN IMMEDIATE");
+  try {
+    for (const one of batch) {
+      const id = idOf(store, one.clusterId, one.series);
+      rings.forEach(({ stepMs, slots }, ring) => {
+        const at = stepOf(one.atMs, stepMs);
+        const slot = (at / stepMs) % slots;
+        store.addToStep.run(id, ring, slot, at, one.low, one.high, one.total, one.count);
+      });
+    }
+    store.database.exec("COMMIT");
+  } catch (error) {
+    // A full disk may have ended the transaction already.
+    if (store.database.isTransaction) store.database.exec("ROLLBACK");
+    throw error;
+  }
+}
+
+function idOf(store: Open, clusterId: string, series: string): number {
+  const found = store.findSeries.get(clusterId, series) as { id: number } | undefined;
+  if (found !== undefined) return found.id;
+  return Number(store.addSeries.run(clusterId, series).lastInsertRowid);
+}
+
+function pointsOf(store: Open, clusterId: string, series: string, ring: number, fromMs: number): HistoryPoint[] {
+  const found = store.findSeries.get(clusterId, series) as { id: number } | undefined;
+  if (found === undefined) return [];
+  const rows = store.readSteps.all(found.id, ring, fromMs) as readonly (Omit<HistoryPoint, "atMs"> & { at: number })[];
+  return rows.map(({ at, low, mean, high }) => ({ atMs: at, low, mean, high }));
+}
