@@ -1,5 +1,6 @@
 import { defineConfig } from "vitest/config";
 import { ClosingLineReporter } from "./test/setup/closing-line-reporter";
+import { DepthReporter } from "./test/setup/depth/depth-reporter";
 
 export default defineConfig({
   test: {
@@ -8,6 +9,6 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     maxWorkers: 2,
-    reporters: ["default", new ClosingLineReporter()],
+    reporters: ["default", new DepthReporter(), new ClosingLineReporter()],
   },
 });

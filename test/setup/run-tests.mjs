@@ -18,6 +18,7 @@ for (const check of checks) {
     stdio: ["ignore", "pipe", "inherit"],
     encoding: "utf8",
     maxBuffer: 1 << 28,
+    env: { ...process.env, EVENKEEL_WHOLE_RUN: "true" },
   });
   process.stdout.write(ended.stdout ?? "");
   const counted = check.counts ? countsOf(ended.stdout ?? "") : null;
