@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, statSync } from "node:fs";
 
 const forTests = process.argv.includes("--tests");
+const forLab = process.argv.includes("--lab");
 const isCi = process.env.CI === "true";
 
 /** Debian packages by what they are for. */
@@ -27,10 +28,18 @@ const packages = {
   tests: ["openssh-server", "openssh-client", "procps", "util-linux"],
   // On a person's machine a database server is not installed for a test; that test then says that it was skipped.
   ci: ["postgresql"],
+  // The hosts have their own packages, in a root file system that the lab builds; these are what builds and runs it.
+  lab: ["openssh-client", "mmdebstrap", "lxcfs", "nftables", "iproute2", "e2fsprogs", "mount", "util-linux"],
 };
 
 installNodePackages();
-installSystemPackages([...packages.app, ...(forTests ? packages.tests : []), ...(forTests && isCi ? packages.ci : [])]);
+installSystemPackages(
+  [
+    forLab ? packages.lab : packages.app,
+    forTests ? packages.tests : [],
+    forTests && isCi ? [...packages.ci, ...packages.lab] : [],
+  ].flat(),
+);
 
 function installNodePackages() {
   const installed = "node_modules/.package-lock.json";

@@ -77,16 +77,18 @@ function unitOf(service: string): string {
 }
 
 /**
- * Sets $pids to the service's processes and $unit to whether it is a systemd unit; a service that is none is looked for by
- * its process name, for what supervisor, runit or nobody keeps alive.
+ * Sets $pids to the service's processes and $unit to whether a systemd unit runs them; where none does, they are looked for
+ * by the name of the process, for what supervisor, runit or nobody keeps alive.
  */
 function findProcesses(service: string, onlyMain: boolean): string {
   const unit = unitOf(service);
-  return `unit=no
-[ "$(systemctl show -P LoadState ${unit})" = loaded ] && unit=yes
-if [ $unit = no ]; then pids=$(pgrep -x ${service})
-elif ${String(onlyMain)}; then pids=$(systemctl show -P MainPID ${unit} | grep -vx 0)
-else pids=$(cat "/sys/fs/cgroup$(systemctl show -P ControlGroup ${unit})"/cgroup.procs 2>/dev/null)
+  return `group=$(systemctl show -P ControlGroup ${unit})
+if [ -n "$group" ]; then
+  unit=yes
+  ${onlyMain ? `pids=$(systemctl show -P MainPID ${unit} | grep -vx 0)` : 'pids=$(cat "/sys/fs/cgroup$group/cgroup.procs")'}
+else
+  unit=no
+  pids=$(pgrep -x ${service})
 fi
 [ -n "$pids" ] || { echo "no process of ${service} runs" >&2; exit 1; }`;
 }
