@@ -90,6 +90,13 @@ export const questionSchema = z.discriminatedUnion("kind", [
     attempt: z.number(),
   }),
   z.object({
+    kind: z.literal("sudo-password"),
+    questionId: z.string(),
+    node: z.string(),
+    user: z.string(),
+    attempt: z.number(),
+  }),
+  z.object({
     kind: z.literal("prompts"),
     questionId: z.string(),
     node: z.string(),

@@ -95,7 +95,7 @@ export function createCore(parts: CoreParts): Core {
   const runner = createRunner({
     journal,
     observer: monitor,
-    performer: createPerformer({ access, wire }),
+    performer: createPerformer({ access, wire, clock }),
     newId: randomUUID,
     clock,
     trust,

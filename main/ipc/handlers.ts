@@ -80,7 +80,10 @@ export function createHandlers(parts: HandlerParts): CoreHandlers {
     },
     "fleet:read": () => Promise.resolve(fleet()),
     "cluster:read": ({ clusterId }) => Promise.resolve(parts.monitor.latest(clusterOf(clusterId).clusterId)),
-    "cluster:refresh": ({ clusterId }) => parts.monitor.refresh(clusterOf(clusterId).clusterId),
+    "cluster:refresh": ({ clusterId }) => {
+      parts.access.hurry(clusterOf(clusterId).nodes.map(({ node }) => node));
+      return parts.monitor.refresh(clusterId);
+    },
     "cluster:forget": async ({ clusterId }) => {
       const cluster = clusterOf(clusterId);
       if (parts.runner.openRun(clusterId) !== null)

@@ -1,8 +1,10 @@
 import type { Effect, SentCall } from "../engine/engine";
 import { sentence, type Sentence } from "../../contract/sentence";
+import type { Clock } from "../clock";
 import type { Performed, Performer } from "../recovery/ports";
 import type { Access } from "../ssh/access";
 import { SshError } from "../ssh/ssh-error";
+import { performDurably, recallDurably, type DurableParts } from "./perform-durably";
 import { reasonOf } from "./run-probes";
 import { WireError } from "./wire-error";
 import { errorOf, parseRedisReply } from "./parse/redis-reply";
@@ -10,10 +12,18 @@ import { parseHttpAnswer } from "./parse/http-answer";
 import { recipientOf, showCall } from "./show-ask";
 import { OutcomeUnknown, type Wire } from "./wire/wire";
 
-const keptOutputBytes = 64 << 10;
-
 /** Sends what changes a node: once, exactly as shown, and says honestly what became of it. */
-export function createPerformer(parts: { readonly access: Access; readonly wire: Wire }): Performer {
+export function createPerformer(parts: {
+  readonly access: Access;
+  readonly wire: Wire;
+  readonly clock: Clock;
+}): Performer {
+  const durable = (node: string): DurableParts => ({
+    access: parts.access.node(node),
+    clock: parts.clock,
+    hurry: () => parts.access.hurry([node]),
+  });
+
   function show(node: string, effect: Effect): string {
     switch (effect.kind) {
       case "run": {
@@ -37,44 +47,19 @@ export function createPerformer(parts: { readonly access: Access; readonly wire:
       const state = parts.access.node(node).state();
       return effect.command.runAs ?? (state.state === "ready" ? state.account : "");
     },
-    perform: async (node, effect, shown, deadlineMs) => {
+    perform: async (id, node, effect, shown, deadlineMs) => {
       try {
         await parts.access.node(node).ready();
         if (show(node, effect) !== shown) return { kind: "not-sent", reason: sentence("probe/not-as-shown", { node }) };
       } catch (error) {
         return { kind: "not-sent", reason: reasonOf(error, node) };
       }
-      return effect.kind === "run" ? runOn(node, effect, deadlineMs) : callOn(node, effect, deadlineMs);
+      return effect.kind === "run"
+        ? performDurably(durable(node), id, effect.command, deadlineMs)
+        : callOn(node, effect, deadlineMs);
     },
+    recall: (id, node) => recallDurably(durable(node), id),
   };
-
-  async function runOn(node: string, effect: Effect & { kind: "run" }, deadlineMs: number): Promise<Performed> {
-    try {
-      const output = await parts.access.node(node).run(effect.command, { deadlineMs, maxBytes: keptOutputBytes });
-      const said = output.stdout + output.stderr;
-      switch (output.ending.kind) {
-        case "exited": {
-          const { code } = output.ending;
-          const problem =
-            code === 0
-              ? null
-              : sentence("probe/exit-code", { node, code, said: lastLine(output.stderr || output.stdout) });
-          return { kind: "answered", output: said, problem };
-        }
-        case "killed":
-          return {
-            kind: "answered",
-            output: said,
-            problem: sentence("probe/killed", { node, signal: output.ending.signal }),
-          };
-        case "lost":
-          return { kind: "unknown", reason: sentence("probe/end-not-seen", { node }) };
-      }
-    } catch (error) {
-      // `run` rejects only before the command was written to the channel.
-      return { kind: "not-sent", reason: reasonOf(error, node) };
-    }
-  }
 
   async function callOn(
     node: string,

@@ -1,7 +1,7 @@
 import type { Evidence, EvidenceId } from "../../contract/figure";
 import { sentence, type Sentence } from "../../contract/sentence";
 import type { Clock } from "../clock";
-import type { NodeAccess } from "../ssh/access";
+import type { Ending, NodeAccess } from "../ssh/access";
 import { SshError } from "../ssh/ssh-error";
 import { evidenceId, NotThere, ParseError, type Ask, type Probe, type Probes, type Reading, type Taken } from "./probe";
 import { showAsk } from "./show-ask";
@@ -117,7 +117,8 @@ async function put(parts: TakeParts, access: NodeAccess, probe: Probe<unknown>):
     }
     case "run": {
       const output = await access.run(ask.command, limits);
-      if (output.ending.kind === "lost") throw new SshError("deadline", access.node, { deadlineMs: limits.deadlineMs });
+      if (output.ending.kind !== "exited" && output.ending.kind !== "start-failed")
+        throw unread(output.ending, limits.deadlineMs, access.node);
       return whole(output.stdout, output.droppedBytes, access.node);
     }
     case "postgres":
@@ -131,4 +132,24 @@ async function put(parts: TakeParts, access: NodeAccess, probe: Probe<unknown>):
 function whole(text: string, droppedBytes: number, node: string): string {
   if (droppedBytes > 0) throw new SshError("garbled", node, { problem: `${droppedBytes} bytes more than can be read` });
   return text;
+}
+
+/** Why an answer whose end was not seen, or that was cut short, is not read. */
+function unread(
+  ending: Exclude<Ending, { kind: "exited" | "start-failed" }>,
+  deadlineMs: number,
+  node: string,
+): SshError {
+  switch (ending.kind) {
+    case "timed-out":
+      return new SshError("deadline", node, { deadlineMs });
+    case "lost":
+      return new SshError("link-lost", node, { problem: "the command's end was not seen" });
+    case "no-frame":
+      return new SshError("shell-unusable", node, { problem: "the answer has no end" });
+    case "killed":
+      return new SshError("garbled", node, { problem: `the command was ended by the signal ${ending.signal}` });
+    case "truncated":
+      return new SshError("garbled", node, { problem: "the answer was without end" });
+  }
 }

@@ -79,7 +79,14 @@ async function carryOutStep(
     return halt(parts, live, work, index, "skipped", sentence("recovery/stopped"), ending);
   }
   change(live, index, { state: "sent" });
-  const performed = await perform(parts, step.node, effect, step.shown, step.deadlineMs);
+  const performed = await perform(
+    parts,
+    `${live.run().runId}.${index}`,
+    step.node,
+    effect,
+    step.shown,
+    step.deadlineMs,
+  );
   switch (performed.kind) {
     case "not-sent":
       return halt(parts, live, work, index, "skipped", performed.reason);
@@ -93,13 +100,14 @@ async function carryOutStep(
 /** A performer that throws has said nothing of what became of the bytes. */
 async function perform(
   { performer }: CarryOutParts,
+  id: string,
   node: string,
   effect: Effect,
   shown: string,
   deadlineMs: number,
 ): Promise<Performed> {
   try {
-    return await performer.perform(node, effect, shown, deadlineMs);
+    return await performer.perform(id, node, effect, shown, deadlineMs);
   } catch (error) {
     return { kind: "unknown", reason: fault(error) };
   }

@@ -31,6 +31,11 @@ export interface Performer {
   show(node: string, effect: Effect): string;
   /** The account it runs as. */
   account(node: string, effect: Effect): string;
-  /** Sends once and never again. Refuses (not-sent) when what it would send is not byte for byte `shown`. */
-  perform(node: string, effect: Effect, shown: string, deadlineMs: number): Promise<Performed>;
+  /**
+   * Sends once and never again: `id` names this step of this run for ever, and a command's node remembers it. Refuses (not-sent)
+   * when what it would send is not byte for byte `shown`.
+   */
+  perform(id: string, node: string, effect: Effect, shown: string, deadlineMs: number): Promise<Performed>;
+  /** What became of a command sent under `id`, as its node tells; sends nothing that changes the cluster. */
+  recall(id: string, node: string): Promise<Performed>;
 }

@@ -4,7 +4,7 @@ import type { DialTarget } from "./access";
 import { launcher } from "./launch";
 import { SshError } from "./ssh-error";
 import { channelOpenMs, whileLinked, type Connection, type ShellChannel } from "./transport";
-import { decorate } from "./tunnel";
+import { TunnelSocket } from "./tunnel";
 
 /** The launcher on a session channel of ssh2. */
 export function openShellOf(client: Client, node: string, onLost: Connection["onLost"]): Promise<ShellChannel> {
@@ -31,7 +31,11 @@ export function dialBy(
   return whileLinked(onLost, late, discard, (resolve, reject) => {
     const opened = (error: Error | undefined, channel: ClientChannel): void => {
       if (error) reject(new SshError("dial-refused", node, { target: wordsOf(target), problem: error.message }));
-      else resolve(decorate(channel));
+      else {
+        const socket: TunnelSocket = new TunnelSocket(channel, () => stopListening());
+        const stopListening = onLost((lost) => socket.lose(lost));
+        resolve(socket);
+      }
     };
     if (target.kind === "tcp") client.forwardOut("127.0.0.1", 0, target.host, target.port, opened);
     else client.openssh_forwardOutStreamLocal(target.path, opened);

@@ -10,6 +10,7 @@ import type { Clock } from "../clock";
 import { allowedAlgorithms, openToPrefixTruncation, readCryptoAbilities } from "./algorithms";
 import type { Asker } from "./asker";
 import { dialBy, openShellOf } from "./built-in-channels";
+import type { Gate } from "./gate";
 import { createHandshakeLog, stopLogging, type HandshakeLog } from "./handshake-log";
 import type { HostKeyCheck } from "./host-key-check";
 import { createHostVerifier } from "./host-verifier";
@@ -26,6 +27,8 @@ export interface ConnectionParts {
   readonly asker: Asker;
   readonly hostKeys: HostKeyCheck;
   readonly passphrases: Passphrases;
+  /** The line before one sshd: so many logins at once, and no more. */
+  readonly gateOf: (hop: ResolvedLogin) => Gate;
 }
 
 /** Twenty seconds from silence to certainty: three unanswered questions, five seconds apart, and the one after. */
@@ -45,17 +48,18 @@ export async function connect(login: ResolvedLogin, parts: ConnectionParts): Pro
   };
   loss.listen(close);
   try {
-    let stream: Duplex | null = null;
     for (const hop of [...login.jumps, login]) {
       const below = clients[clients.length - 1];
-      if (below !== undefined) stream = await dialThrough(below, hop, loss);
-      const client = new Client();
-      clients.push(client);
-      client.on("error", (error) => loss.lose(lostError(hop, error)));
-      client.on("close", () =>
-        loss.lose(new SshError("link-lost", hop.host, { problem: "the connection was closed" })),
-      );
-      await logIn(client, hop, stream, parts, loss);
+      await parts.gateOf(hop).through(async () => {
+        const stream = below === undefined ? null : await dialThrough(below, hop, loss);
+        const client = new Client();
+        clients.push(client);
+        client.on("error", (error) => loss.lose(lostError(hop, error)));
+        client.on("close", () =>
+          loss.lose(new SshError("link-lost", hop.host, { problem: "the connection was closed" })),
+        );
+        await logIn(client, hop, stream, parts, loss);
+      });
     }
   } catch (error) {
     close();
@@ -72,19 +76,18 @@ export async function connect(login: ResolvedLogin, parts: ConnectionParts): Pro
   };
 }
 
-function dialThrough(below: Client, hop: ResolvedLogin, loss: Loss): Promise<Duplex> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new SshError("silent", hop.host, { stage: "jump" })), stageMs);
-    loss.listen(reject);
-    below.forwardOut("127.0.0.1", 0, hop.hostName, hop.port, (error, channel) => {
-      clearTimeout(timer);
-      if (error)
-        reject(
-          new SshError("unreachable", hop.host, { address: hop.hostName, port: hop.port, problem: error.message }),
-        );
-      else resolve(channel);
-    });
-  });
+/** The stream that carries the next hop closes at once when it is destroyed; over a bare channel of ssh2 the client on it would wait for ever. */
+async function dialThrough(below: Client, hop: ResolvedLogin, loss: Loss): Promise<Duplex> {
+  const target = { kind: "tcp", host: hop.hostName, port: hop.port } as const;
+  try {
+    return await dialBy(below, target, stageMs, hop.host, loss.listen);
+  } catch (error) {
+    if (!(error instanceof SshError)) throw error;
+    if (error.kind === "deadline") throw new SshError("silent", hop.host, { stage: "jump" }, error);
+    if (error.kind !== "dial-refused") throw error;
+    const problem = String(error.facts["problem"]);
+    throw new SshError("unreachable", hop.host, { address: hop.hostName, port: hop.port, problem }, error);
+  }
 }
 
 async function logIn(
@@ -175,6 +178,9 @@ function authHandlerOf(attempts: LoginAttempts): NonNullable<ConnectConfig["auth
 /** ssh2 tells what failed by `level` and by its text. */
 function lostError(hop: ResolvedLogin, error: Error & { level?: string; code?: string }): SshError {
   const facts = { address: hop.hostName, port: hop.port, user: hop.user, problem: error.message };
+  // sshd drops a login beyond its limits without a word; the socket ends before the greeting, or is reset.
+  if (/lost before handshake/i.test(error.message) || error.code === "ECONNRESET")
+    return new SshError("dropped", hop.host, facts, error);
   if (error.level === "client-authentication") return new SshError("login-refused", hop.host, facts, error);
   if (error.level === "client-timeout") return new SshError("silent", hop.host, { stage: "keepalive" }, error);
   if (error.code === "ENOTFOUND" || error.code === "EAI_AGAIN")

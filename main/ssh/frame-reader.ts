@@ -2,7 +2,9 @@
 export class CappedBytes {
   private readonly head: Buffer[] = [];
   private headBytes = 0;
-  private tail: Buffer = Buffer.alloc(0);
+  /** Whole chunks, the oldest first; copied only when read, because a flood pushes thousands. */
+  private readonly tail: Buffer[] = [];
+  private tailBytes = 0;
   droppedBytes = 0;
 
   constructor(private readonly maxBytes: number) {}
@@ -10,19 +12,32 @@ export class CappedBytes {
   push(chunk: Buffer): void {
     const headRoom = Math.ceil(this.maxBytes / 2) - this.headBytes;
     if (headRoom > 0) {
-      this.head.push(chunk.subarray(0, headRoom));
+      // A part kept for long must not keep a whole network buffer alive with it.
+      this.head.push(Buffer.from(chunk.subarray(0, headRoom)));
       this.headBytes += Math.min(headRoom, chunk.length);
     }
     const rest = headRoom > 0 ? chunk.subarray(headRoom) : chunk;
     if (rest.length === 0) return;
-    const joined = Buffer.concat([this.tail, rest]);
-    const tailRoom = Math.floor(this.maxBytes / 2);
-    this.droppedBytes += Math.max(0, joined.length - tailRoom);
-    this.tail = joined.length > tailRoom ? Buffer.from(joined.subarray(joined.length - tailRoom)) : joined;
+    this.tail.push(Buffer.from(rest));
+    this.tailBytes += rest.length;
+    this.trim();
   }
 
   text(): string {
-    return Buffer.concat([...this.head, this.tail]).toString("utf8");
+    return Buffer.concat([...this.head, ...this.tail]).toString("utf8");
+  }
+
+  private trim(): void {
+    let excess = this.tailBytes - Math.floor(this.maxBytes / 2);
+    if (excess <= 0) return;
+    this.droppedBytes += excess;
+    this.tailBytes -= excess;
+    let whole = 0;
+    for (; excess > 0 && excess >= (this.tail[whole]?.length ?? Infinity); whole += 1)
+      excess -= this.tail[whole]?.length ?? 0;
+    this.tail.splice(0, whole);
+    const first = this.tail[0];
+    if (excess > 0 && first !== undefined) this.tail[0] = first.subarray(excess);
   }
 }
 

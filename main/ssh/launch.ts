@@ -1,5 +1,6 @@
 import type { Command } from "./access";
 import { quote } from "./quote";
+import { ticketFunction } from "./sudo";
 
 /**
  * The one command line a login shell ever gets to read. It holds no value and no character that bash, dash, zsh, fish
@@ -27,13 +28,39 @@ export function framedRead(script: string, nonce: string): string {
   return `printf '\\n%s\\n' ${nonce}+\neval ${quote([`${script}\n`])} </dev/null 2>/dev/null\nprintf '\\n%s %s\\n' ${nonce}- "$?"\n`;
 }
 
-/** Frames a command line for a shell of its own; both streams are framed, because login scripts print on both. */
-export function framedRun(line: string, stdin: string | undefined, nonce: string): string {
+/**
+ * Frames a command line for a shell of its own; both streams are framed, because login scripts print on both. With `sudo` the shell
+ * that runs the line gets its ticket first; its status is then what sudo gave.
+ */
+export function framedRun(
+  line: string,
+  stdin: string | undefined,
+  nonce: string,
+  sudo: { readonly listing: string } | null = null,
+): string {
   const feed = stdin === undefined ? "" : `printf %s ${quote([stdin])} | `;
   const input = stdin === undefined ? " </dev/null" : "";
+  const ticket =
+    sudo === null
+      ? ""
+      : `ek_ticket ${nonce} ${sudo.listing} || { printf '%s\\n' "$said" >&2; exit 1; }; exec 3<&- 4>&-; `;
+  return framed(
+    (sudo === null ? "" : `${ticketFunction}\nexec 3<&0 4>&2\n`) +
+      `${feed}( ${ticket}eval ${quote([line])}${sudo === null ? "" : '; exit "$?"'} )${input}\n`,
+    nonce,
+  );
+}
+
+/** Frames any script on both streams; the mark at its end carries the status of its last command. */
+export function framed(script: string, nonce: string): string {
   return (
     `${environment}\ncd /\nprintf '\\n%s\\n' ${nonce}+\nprintf '\\n%s\\n' ${nonce}+ >&2\n` +
-    `${feed}( eval ${quote([line])} )${input}\n` +
+    script +
     `evenkeel_code=$?\nprintf '\\n%s\\n' ${nonce}- >&2\nprintf '\\n%s %s\\n' ${nonce}- "$evenkeel_code"\n`
   );
+}
+
+/** True where the command goes through sudo. */
+export function needsSudo(command: Command, login: { readonly account: string; readonly isRoot: boolean }): boolean {
+  return command.runAs !== undefined && command.runAs !== login.account && !login.isRoot;
 }

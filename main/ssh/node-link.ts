@@ -1,30 +1,39 @@
-import { setTimeout as pause } from "node:timers/promises";
 import type { Clock } from "../clock";
-import type { Limits, LinkState, NodeAccess } from "./access";
-import { commandLine } from "./launch";
-import { runOneCommand } from "./one-command";
-import { createShellWorker, type ShellWorker } from "./shell-worker";
+import type { Command, DurableState, Limits, LinkState, NodeAccess, Output } from "./access";
+import { askScript, baseOf, claimScript, readState } from "./durable-run";
+import { commandLine, framedRun, needsSudo } from "./launch";
+import { converse } from "./one-command";
+import { createSessions, type Sessions } from "./sessions";
 import { SshError } from "./ssh-error";
-import type { Connection, ShellChannel } from "./transport";
+import { asksForPassword, listingOf, type SudoPasswords } from "./sudo";
+import type { Connection } from "./transport";
+import { within } from "./within";
 
 export interface NodeLinkParts {
   readonly node: string;
   readonly clock: Clock;
   readonly random: () => number;
   readonly newNonce: () => string;
+  readonly sudo: SudoPasswords;
   readonly connect: () => Promise<Connection>;
   readonly changed: (state: LinkState) => void;
 }
 
 export interface NodeLink extends NodeAccess {
+  /** Proves the connection anew, or gives it up. Never rejects. */
+  suspect(): Promise<void>;
+  /** Forgets the rest of the pause before the next try. */
+  hurry(): void;
   close(): void;
 }
 
 const firstBackoffMs = 1_000;
 const longestBackoffMs = 60_000;
-const roomAttempts = 6;
-const roomPauseMs = 50;
+const proofMs = 5_000;
 const identityLimits: Limits = { deadlineMs: 10_000, maxBytes: 4_096 };
+/** Beyond a durable command's own deadline: TERM, five seconds, KILL, and the way back. */
+const endingMs = 15_000;
+const askLimits: Limits = { deadlineMs: 20_000, maxBytes: 1 << 20 };
 
 /**
  * Who the shell is: /proc/self is the shell itself when a builtin reads it.
@@ -34,12 +43,26 @@ const identityLimits: Limits = { deadlineMs: 10_000, maxBytes: 4_096 };
  */
 const identityScript = `while read -r key first rest; do case $key in Uid:) echo "$first";; esac; done </proc/self/status`;
 
+/** A connection with what was learned of it. */
+interface Made {
+  readonly connection: Connection;
+  readonly sessions: Sessions;
+}
+
+interface Identity {
+  readonly roundTripMs: number;
+  readonly account: string;
+  readonly isRoot: boolean;
+}
+
 /** The connection of one node: made when first needed, remade after a pause when lost, and shared by all who ask. */
 export function createNodeLink(parts: NodeLinkParts): NodeLink {
   let state: LinkState = { state: "idle" };
-  let connection: Connection | null = null;
-  let worker: ShellWorker | null = null;
-  let opening: Promise<Connection> | null = null;
+  let current: Made | null = null;
+  let identity: Identity | null = null;
+  let opening: Promise<Made> | null = null;
+  let places: number | undefined;
+  let sudoWantsPassword = false;
   let failures = 0;
   let retryAtMs = 0;
   let closed = false;
@@ -50,9 +73,9 @@ export function createNodeLink(parts: NodeLinkParts): NodeLink {
   }
 
   /** A person who asks again may wait for the pause to pass; a cycle that asks gets the last error at once. */
-  function open(): Promise<Connection> {
+  function open(): Promise<Made> {
     if (closed) return Promise.reject(new SshError("closed", parts.node));
-    if (connection !== null) return Promise.resolve(connection);
+    if (current !== null) return Promise.resolve(current);
     if (opening !== null) return opening;
     if (state.state === "broken" && parts.clock.monotonicMs() < retryAtMs) return Promise.reject(state.error);
     if (state.state !== "broken") move({ state: "connecting" });
@@ -60,120 +83,159 @@ export function createNodeLink(parts: NodeLinkParts): NodeLink {
     return opening;
   }
 
-  async function establish(): Promise<Connection> {
+  async function establish(): Promise<Made> {
+    let made: Made | null = null;
     try {
-      const made = await parts.connect();
-      connection = made;
-      made.onLost((error) => lose(made, error));
-      const identity = await identify(made);
+      const connection = await parts.connect();
+      made = { connection, sessions: createSessions(connection, parts, places) };
+      if (closed) throw new SshError("closed", parts.node);
+      const opened = made;
+      current = made;
+      connection.onLost((error) => lose(opened, error));
+      identity = await identify(made);
       failures = 0;
       move({ state: "ready", since: parts.clock.nowMs(), ...identity });
       return made;
     } catch (error) {
       const problem =
         error instanceof SshError ? error : new SshError("link-lost", parts.node, { problem: String(error) });
-      connection?.close();
+      current = null;
+      made?.sessions.close(problem);
+      made?.connection.close();
       broken(problem);
       throw problem;
     }
   }
 
-  async function identify(made: Connection): Promise<{ roundTripMs: number; account: string; isRoot: boolean }> {
-    const shell = await workerOf(made);
+  async function identify({ connection, sessions }: Made): Promise<Identity> {
+    const shell = await sessions.worker();
     await shell.read(":", identityLimits);
     const asked = await shell.read(identityScript, identityLimits);
-    return { roundTripMs: asked.tookMs, account: made.login.user, isRoot: asked.stdout.trim() === "0" };
+    return { roundTripMs: asked.tookMs, account: connection.login.user, isRoot: asked.stdout.trim() === "0" };
   }
 
-  function lose(which: Connection, error: SshError): void {
-    if (connection !== which) return;
-    broken(error);
+  function lose(which: Made, error: SshError): void {
+    if (current !== which) return;
+    current = null;
+    places = which.sessions.places;
+    which.sessions.close(error);
+    if (opening === null) broken(error);
   }
 
   function broken(error: SshError): void {
     const wasBrokenSince = state.state === "broken" ? state.since : parts.clock.nowMs();
-    connection = null;
-    worker?.close();
-    worker = null;
     const pauseMs = Math.min(longestBackoffMs, firstBackoffMs * 2 ** failures);
     failures += 1;
     retryAtMs = parts.clock.monotonicMs() + pauseMs * (0.75 + 0.5 * parts.random());
     if (!closed) move({ state: "broken", since: wasBrokenSince, error });
   }
 
-  async function workerOf(made: Connection): Promise<ShellWorker> {
-    if (worker?.isUsable === true) return worker;
-    const channel = await openWhenRoom(made);
-    worker = createShellWorker(channel, parts);
-    return worker;
+  function known(): Identity {
+    if (identity === null) throw new SshError("closed", parts.node);
+    return identity;
   }
 
-  function identityNow(): { account: string; isRoot: boolean } {
-    if (state.state !== "ready") throw new SshError("closed", parts.node);
-    return state;
+  /** Sends a script on a session of its own. Rejects only before it was written to the channel. */
+  async function send(
+    limits: Limits,
+    script: (nonce: string) => string,
+    password?: (attempt: number) => Promise<string | null>,
+  ): Promise<Output> {
+    const startedAtMs = parts.clock.monotonicMs();
+    const { channel, made } = await within(parts.node, limits.deadlineMs, async (signal) => {
+      const made = await open();
+      return { channel: await made.sessions.open(signal), made };
+    });
+    const nonce = parts.newNonce();
+    return converse(channel, script(nonce), limits, {
+      clock: parts.clock,
+      nonce,
+      startedAtMs,
+      onLost: made.connection.onLost,
+      ...(password && { password }),
+    });
+  }
+
+  const sudoPassword = (attempt: number): Promise<string | null> =>
+    parts.sudo.password(parts.node, known().account, attempt);
+
+  /** A read may be sent again: first as it stands, and with a ticket where sudo wants a password for it. */
+  async function run(command: Command, limits: Limits): Promise<Output> {
+    await within(parts.node, limits.deadlineMs, open);
+    const line = commandLine(command, known());
+    if (!needsSudo(command, known())) return send(limits, (nonce) => framedRun(line, command.stdin, nonce));
+    if (!sudoWantsPassword) {
+      const output = await send(limits, (nonce) => framedRun(line, command.stdin, nonce));
+      if (!asksForPassword(output.stderr)) return output;
+      sudoWantsPassword = true;
+    }
+    const sudo = { listing: listingOf(command) };
+    return send(limits, (nonce) => framedRun(line, command.stdin, nonce, sudo), sudoPassword);
+  }
+
+  async function runDurably(id: string, command: Command, limits: Limits): Promise<DurableState> {
+    await within(parts.node, limits.deadlineMs, open);
+    const login = known();
+    const viaSudo = needsSudo(command, login);
+    const line = commandLine(command, login);
+    const waited: Limits = { deadlineMs: limits.deadlineMs + endingMs, maxBytes: limits.maxBytes + 4_096 };
+    const output = await send(
+      waited,
+      (nonce) => claimScript({ id, command, line, limits, nonce, viaSudo, base: baseOf(login.isRoot) }),
+      viaSudo ? sudoPassword : undefined,
+    );
+    return readState(parts.node, output, login.account, command);
+  }
+
+  async function ask(act: "report" | "withdraw" | "cancel", id: string): Promise<DurableState> {
+    await within(parts.node, askLimits.deadlineMs, open);
+    const { account, isRoot } = known();
+    const output = await send(askLimits, (nonce) => askScript(act, id, baseOf(isRoot), nonce));
+    return readState(parts.node, output, account, null);
   }
 
   return {
     node: parts.node,
     state: () => state,
     ready: async () => void (await open()),
-    read: async (script, limits) =>
-      withDeadline(parts.node, limits.deadlineMs, async () => (await workerOf(await open())).read(script, limits)),
-    shown: (command) => commandLine(command, identityNow()),
-    run: async (command, limits) => {
-      const startedAtMs = parts.clock.monotonicMs();
-      const made = await withDeadline(parts.node, limits.deadlineMs, open);
-      const channel = await runChannel(made);
-      return runOneCommand(channel, commandLine(command, identityNow()), command.stdin, limits, {
-        clock: parts.clock,
-        nonce: parts.newNonce(),
-        startedAtMs,
-      });
+    read: (script, limits) =>
+      within(parts.node, limits.deadlineMs, async () => {
+        const { sessions } = await open();
+        return (await sessions.worker()).read(script, limits);
+      }),
+    shown: (command) => commandLine(command, known()),
+    run,
+    runDurably,
+    reattach: (id) => ask("report", id),
+    withdraw: (id) => ask("withdraw", id),
+    cancel: (id) => ask("cancel", id),
+    dial: (target, limits) =>
+      within(parts.node, limits.deadlineMs, async () => (await open()).connection.dial(target, limits.deadlineMs)),
+    suspect: async () => {
+      failures = 0;
+      retryAtMs = 0;
+      const suspected = current;
+      if (suspected === null || identity === null || opening !== null) return;
+      move({ state: "connecting" });
+      try {
+        const shell = await within(parts.node, proofMs, () => suspected.sessions.worker());
+        const { tookMs } = await shell.read(":", { deadlineMs: proofMs, maxBytes: 4_096 });
+        identity = { ...identity, roundTripMs: tookMs };
+        if (current === suspected) move({ state: "ready", since: parts.clock.nowMs(), ...identity });
+      } catch {
+        // Whatever kept it from answering: a link that cannot prove itself is made anew, at the next ask and without a pause.
+        suspected.connection.close();
+        failures = 0;
+        retryAtMs = 0;
+      }
     },
-    dial: async (target, limits) =>
-      withDeadline(parts.node, limits.deadlineMs, async () => (await open()).dial(target, limits.deadlineMs)),
+    hurry: () => (retryAtMs = 0),
     close: () => {
       closed = true;
-      worker?.close();
-      connection?.close();
-      connection = null;
+      const last = current;
+      current = null;
+      last?.sessions.close();
+      last?.connection.close();
     },
   };
-
-  /** Where the server allows one session only, the worker makes room; it is opened anew when next needed. */
-  async function runChannel(made: Connection): Promise<ShellChannel> {
-    try {
-      return await made.openShell();
-    } catch (error) {
-      if (!isRefusal(error) || worker === null) throw error;
-      worker.close();
-      worker = null;
-      return openWhenRoom(made);
-    }
-  }
-}
-
-/** A session that was closed here still counts on the server until its shell is gone. Nothing was sent yet, so asking again is safe. */
-async function openWhenRoom(made: Connection): Promise<ShellChannel> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await made.openShell();
-    } catch (error) {
-      if (!isRefusal(error) || attempt === roomAttempts) throw error;
-      await pause(roomPauseMs * attempt);
-    }
-  }
-}
-
-function isRefusal(error: unknown): boolean {
-  return error instanceof SshError && error.kind === "channel-refused";
-}
-
-function withDeadline<T>(node: string, deadlineMs: number, work: () => Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new SshError("deadline", node, { deadlineMs })), deadlineMs);
-    work()
-      .then(resolve, reject)
-      .finally(() => clearTimeout(timer));
-  });
 }

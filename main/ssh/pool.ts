@@ -1,13 +1,17 @@
+import { setTimeout as pause } from "node:timers/promises";
 import type { Login } from "../../contract/inventory";
 import type { Clock } from "../clock";
 import type { Access, LinkState, NodeAccess } from "./access";
 import type { Asker } from "./asker";
 import { connect } from "./connection";
+import { createGate, type Gate } from "./gate";
 import type { HostKeyCheck } from "./host-key-check";
 import { createNodeLink, type NodeLink } from "./node-link";
 import type { Passphrases } from "./private-key";
 import type { ResolvedLogin } from "./resolved-login";
 import { SshError } from "./ssh-error";
+import { createSudoPasswords } from "./sudo";
+import type { Connection } from "./transport";
 
 export interface AccessParts {
   readonly clock: Clock;
@@ -20,8 +24,9 @@ export interface AccessParts {
   readonly resolve: (login: Login) => Promise<ResolvedLogin>;
 }
 
-/** sshd drops connects at random beyond ten that have not logged in yet (MaxStartups 10:30:100). */
-const unauthenticatedAtOnce = 8;
+/** A server that drops logins is asked again this often: nothing was sent, so it is safe. */
+const dropsBorne = 8;
+const longestDropPauseMs = 8_000;
 
 /** All nodes with a login, one connection each, made when first needed and paced so that no server drops any. */
 export function createAccess(parts: AccessParts): Access {
@@ -30,13 +35,39 @@ export function createAccess(parts: AccessParts): Access {
   const listeners = new Set<(node: string, state: LinkState) => void>();
   const passphrases: Passphrases = new Map();
   const gates = new Map<string, Gate>();
+  const sudo = createSudoPasswords(parts.asker);
 
-  function gateOf(login: ResolvedLogin): Gate {
-    const first = login.jumps[0] ?? login;
-    const address = `${first.hostName}:${first.port}`;
-    const gate = gates.get(address) ?? createGate(unauthenticatedAtOnce);
-    gates.set(address, gate);
+  function gateOf({ hopsBefore, hop }: { hopsBefore: readonly ResolvedLogin[]; hop: ResolvedLogin }): Gate {
+    // The same private address behind two bastions is two servers.
+    const way = [...hopsBefore, hop].map(({ hostName, port }) => `${hostName}:${port}`).join(" ");
+    const gate = gates.get(way) ?? createGate();
+    gates.set(way, gate);
     return gate;
+  }
+
+  async function connectPatiently(node: string, resolved: ResolvedLogin): Promise<Connection> {
+    const hops = [...resolved.jumps, { ...resolved, host: node }];
+    for (let drops = 1; ; drops += 1) {
+      let last: Gate | null = null;
+      try {
+        return await connect(
+          { ...resolved, host: node },
+          {
+            ...parts,
+            passphrases,
+            gateOf: (hop) => {
+              const at = hops.findIndex((one) => one.hostName === hop.hostName && one.port === hop.port);
+              last = gateOf({ hopsBefore: hops.slice(0, Math.max(0, at)), hop });
+              return last;
+            },
+          },
+        );
+      } catch (error) {
+        if (!(error instanceof SshError) || error.kind !== "dropped" || drops === dropsBorne) throw error;
+        (last as Gate | null)?.narrow();
+        await pause(Math.min(longestDropPauseMs, 250 * 2 ** drops) * (0.5 + parts.random()));
+      }
+    }
   }
 
   function makeLink(node: string, login: Login): NodeLink {
@@ -45,6 +76,7 @@ export function createAccess(parts: AccessParts): Access {
       clock: parts.clock,
       random: parts.random,
       newNonce: parts.newNonce,
+      sudo,
       changed: (state) => listeners.forEach((listener) => listener(node, state)),
       connect: async () => {
         const resolved = await parts.resolve(login);
@@ -54,7 +86,7 @@ export function createAccess(parts: AccessParts): Access {
             line: 0,
             problem: resolved.needsSystemSsh,
           });
-        return gateOf(resolved)(() => connect({ ...resolved, host: node }, { ...parts, passphrases }));
+        return connectPatiently(node, resolved);
       },
     });
   }
@@ -77,6 +109,8 @@ export function createAccess(parts: AccessParts): Access {
       links.delete(name);
       await Promise.resolve();
     },
+    suspect: async () => void (await Promise.all([...links.values()].map((link) => link.suspect()))),
+    hurry: (nodes) => nodes.forEach((node) => links.get(node)?.hurry()),
     onChange: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -86,23 +120,5 @@ export function createAccess(parts: AccessParts): Access {
       links.clear();
       await Promise.resolve();
     },
-  };
-}
-
-type Gate = <T>(work: () => Promise<T>) => Promise<T>;
-
-function createGate(places: number): Gate {
-  let free = places;
-  const waiting: (() => void)[] = [];
-  return async (work) => {
-    if (free > 0) free -= 1;
-    else await new Promise<void>((resolve) => waiting.push(resolve));
-    try {
-      return await work();
-    } finally {
-      const next = waiting.shift();
-      if (next === undefined) free += 1;
-      else next();
-    }
   };
 }

@@ -9,7 +9,10 @@ import type { ShellChannel } from "./transport";
 export interface ShellWorker {
   read(script: string, limits: Limits): Promise<Output>;
   readonly isUsable: boolean;
-  close(): void;
+  /** True while nothing is asked of it. */
+  readonly isIdle: boolean;
+  /** What waits for an answer is told `error`. */
+  close(error?: SshError): void;
 }
 
 interface Request {
@@ -23,7 +26,13 @@ interface Request {
 /** Takes over a channel on which the launcher was just executed. */
 export function createShellWorker(
   channel: ShellChannel,
-  parts: { readonly node: string; readonly clock: Clock; readonly newNonce: () => string },
+  parts: {
+    readonly node: string;
+    readonly clock: Clock;
+    readonly newNonce: () => string;
+    /** Called when the last request was answered. */
+    readonly onIdle: () => void;
+  },
 ): ShellWorker {
   const queue: Request[] = [];
   let current: { request: Request; reader: FrameReader; timer: NodeJS.Timeout } | null = null;
@@ -44,12 +53,17 @@ export function createShellWorker(
   function next(): void {
     if (current !== null || ended !== null) return;
     const request = queue.shift();
-    if (request === undefined) return;
+    if (request === undefined) return parts.onIdle();
     const leftMs = request.limits.deadlineMs - (parts.clock.monotonicMs() - request.askedAtMs);
+    // Its time went by in the line; nothing was sent, so the stream is as good as before.
+    if (leftMs <= 0) {
+      request.reject(new SshError("deadline", parts.node, { deadlineMs: request.limits.deadlineMs }));
+      return next();
+    }
     const nonce = parts.newNonce();
     const timer = setTimeout(
       () => end(new SshError("deadline", parts.node, { deadlineMs: request.limits.deadlineMs })),
-      Math.max(0, leftMs),
+      leftMs,
     );
     current = { request, reader: new FrameReader(nonce, request.limits.maxBytes), timer };
     channel.write(framedRead(request.script, nonce));
@@ -94,6 +108,9 @@ export function createShellWorker(
     get isUsable() {
       return ended === null;
     },
-    close: () => end(new SshError("closed", parts.node)),
+    get isIdle() {
+      return current === null && queue.length === 0;
+    },
+    close: (error) => end(error ?? new SshError("closed", parts.node)),
   };
 }

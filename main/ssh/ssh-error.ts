@@ -28,6 +28,18 @@ export const sshErrorKinds = [
   "shell-unusable",
   "garbled",
   "config-unreadable",
+  "dropped",
+  "node-busy",
+  "no-room",
+  "state-unwritable",
+  "tool-missing",
+  "withdrawn",
+  "sudo-password-missing",
+  "sudo-password-wrong",
+  "sudo-not-allowed",
+  "sudo-needs-terminal",
+  "sudo-missing",
+  "sudo-refused",
   "closed",
 ] as const;
 export type SshErrorKind = (typeof sshErrorKinds)[number];

@@ -3,6 +3,7 @@ import type { Answer, Question } from "../../contract/inventory";
 import { systemClock } from "../../main/clock";
 import type { Asker } from "../../main/ssh/asker";
 import { connect, type ConnectionParts } from "../../main/ssh/connection";
+import { createGate } from "../../main/ssh/gate";
 import { hostKeyCheck } from "../../main/ssh/host-keys";
 import type { ResolvedLogin } from "../../main/ssh/resolved-login";
 import { SshError } from "../../main/ssh/ssh-error";
@@ -64,7 +65,8 @@ export async function outcomeOf(login: ResolvedLogin, parts: Partial<ConnectionP
 
 export function connectTo(login: ResolvedLogin, parts: Partial<ConnectionParts> = {}): Promise<Connection> {
   const passphrases = new Map<string, string>();
-  return connect(login, { clock: systemClock, asker: createPerson(), hostKeys: hostKeyCheck, passphrases, ...parts });
+  const standard = { clock: systemClock, asker: createPerson(), hostKeys: hostKeyCheck, gateOf: () => createGate() };
+  return connect(login, { ...standard, passphrases, ...parts });
 }
 
 /** The error of a connection that must not come about. */

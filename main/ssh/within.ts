@@ -1,0 +1,16 @@
+import { SshError } from "./ssh-error";
+
+/** What `work` gives, or `deadline` when that takes too long; `signal` then tells the work that nobody waits for it any more. */
+export function within<T>(node: string, deadlineMs: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      const error = new SshError("deadline", node, { deadlineMs });
+      controller.abort(error);
+      reject(error);
+    }, deadlineMs);
+    work(controller.signal)
+      .then(resolve, reject)
+      .finally(() => clearTimeout(timer));
+  });
+}
