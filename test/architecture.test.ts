@@ -14,6 +14,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "@mantine/core",
     "@tabler/icons-react",
     "recharts",
+    "@tanstack/react-virtual",
     "zustand",
   ],
   "main/ssh/": ["contract/", "main/clock", "main/ssh/", "ssh2", "node:"],

@@ -6,7 +6,7 @@ import type { RunRecord } from "../../contract/recovery";
 import type { Catalogue, Sentence } from "../../contract/sentence";
 import { listen, request } from "../api";
 
-export type Page = "health" | "balance" | "consistency" | "recovery" | "report";
+export type Page = "health" | "balance" | "consistency" | "logs" | "recovery" | "report";
 export type Place =
   | { readonly kind: "fleet" }
   | { readonly kind: "settings" }

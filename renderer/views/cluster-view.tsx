@@ -11,10 +11,11 @@ import { ask, go, useStore, type Page } from "../state/store";
 import { BalanceView } from "./balance-view";
 import { ConsistencyView } from "./consistency-view";
 import { HealthView } from "./health-view";
+import { LogsView } from "./logs-view";
 import { RecoveryView } from "./recovery-view";
 import { ReportView } from "./report-view";
 
-const pages: readonly Page[] = ["health", "balance", "consistency", "recovery", "report"];
+const pages: readonly Page[] = ["health", "balance", "consistency", "logs", "recovery", "report"];
 
 export function ClusterView({ clusterId, page }: { readonly clusterId: string; readonly page: Page }): ReactElement {
   const { word } = useWords();
@@ -76,6 +77,8 @@ function PageOf({ page, assessment }: { readonly page: Page; readonly assessment
       return <BalanceView assessment={assessment} />;
     case "consistency":
       return <ConsistencyView assessment={assessment} />;
+    case "logs":
+      return <LogsView assessment={assessment} />;
     case "recovery":
       return <RecoveryView assessment={assessment} />;
     case "report":

@@ -3,13 +3,14 @@ import type { ReactElement } from "react";
 import type { Assessment } from "../../contract/assessment";
 import type { FactTable, WitnessTable } from "../../contract/consistency";
 import { useWords } from "../i18n/words";
+import { SlotRing } from "../parts/slot-ring";
 import { FigureText } from "../parts/figure-text";
 
 const colours = { holds: "teal", broken: "red", unknown: "gray" } as const;
 
 /** Whether the members tell the same story, and what they keep for one another. */
 export function ConsistencyView({ assessment }: { readonly assessment: Assessment }): ReactElement {
-  const { witnesses, tables } = assessment.consistency;
+  const { witnesses, tables, maps } = assessment.consistency;
   return (
     <Stack>
       <SimpleGrid cols={{ base: 1, md: 3 }}>
@@ -17,6 +18,9 @@ export function ConsistencyView({ assessment }: { readonly assessment: Assessmen
           <Witnesses key={one.claim} table={one} />
         ))}
       </SimpleGrid>
+      {maps.map((map) => (
+        <SlotRing key={map.name} map={map} />
+      ))}
       {tables.map((table) => (
         <Facts key={table.name} table={table} />
       ))}

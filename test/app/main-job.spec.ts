@@ -68,6 +68,15 @@ test("balance and consistency show every member's word", async () => {
   expect(await problemsOf(page)).toEqual([]);
 });
 
+test("the logs are read, merged, explained and filtered", async () => {
+  const { page } = launched;
+  await page.getByRole("tab", { name: "Logs" }).click();
+  await expect(page.getByText("The server accepts connections.").first()).toBeVisible();
+  await picture(page, "5-logs");
+  await page.getByLabel("Lines that contain").fill("no line says this");
+  await expect(page.getByText("No line matches.")).toBeVisible();
+});
+
 test("a killed primary is critical, fails over, and rejoins", async () => {
   const { page } = launched;
   await page.getByRole("tab", { name: "Health" }).click();
