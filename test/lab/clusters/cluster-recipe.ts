@@ -33,14 +33,14 @@ export function enable(...units: readonly string[]): string {
   return units.map((unit) => `ln -sf /lib/systemd/system/${unit} ${wants}`).join("\n");
 }
 
-/** Asks again and again until the answer holds the words, which every host must give within a minute. */
+/** Asks again and again until the answer holds the words, which every host must give within two minutes. */
 export async function untilSays(runOn: RunOn, host: string, script: string, words: RegExp | string): Promise<void> {
   let last = "";
-  for (const end = Date.now() + 60_000; Date.now() < end; await pause(50)) {
+  for (const end = Date.now() + 120_000; Date.now() < end; await pause(50)) {
     last = await runOn(host, script).catch((error: unknown) => String(error));
     if (typeof words === "string" ? last.includes(words) : words.test(last)) return;
   }
-  throw new Error(`${host} did not say ${words} to \`${script}\` within a minute; last:\n${last.slice(-2000)}`);
+  throw new Error(`${host} did not say ${words} to \`${script}\` within two minutes; last:\n${last.slice(-2000)}`);
 }
 
 /** The network of the lab that the host is in, as access rules write it. */

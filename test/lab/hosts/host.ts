@@ -68,7 +68,7 @@ export async function switchOn(lab: LabRecord, host: HostRecord): Promise<void> 
   const child = spawn("nsenter", [...enter, ...start], { stdio: ["ignore", log, log], detached: true });
   closeSync(log);
   child.unref();
-  for (let attempt = 0; attempt < 1500; attempt += 1) {
+  for (let attempt = 0; attempt < 3000; attempt += 1) {
     if (child.exitCode !== null)
       throw new Error(`${host.name} ended at once:\n${readFileSync(join(seed, "console.log"), "utf8")}`);
     // nsenter, then unshare, then the host's first process, which has become systemd.
@@ -80,7 +80,7 @@ export async function switchOn(lab: LabRecord, host: HostRecord): Promise<void> 
     await pause(20);
   }
   throw new Error(
-    `systemd on ${host.name} did not run within 30 s:\n${readFileSync(join(seed, "console.log"), "utf8")}`,
+    `systemd on ${host.name} did not run within 60 s:\n${readFileSync(join(seed, "console.log"), "utf8")}`,
   );
 }
 
