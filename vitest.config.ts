@@ -2,13 +2,38 @@ import { defineConfig } from "vitest/config";
 import { ClosingLineReporter } from "./test/setup/closing-line-reporter";
 import { DepthReporter } from "./test/setup/depth/depth-reporter";
 
+/** Suites that start real servers; one file at a time, because they share the machine's processors and its patience. */
+const onRealServers = ["ssh", "core", "lab", "live", "probe", "app", "import"].map(
+  (part) => `test/${part}/**/*.test.ts`,
+);
+
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts", "test/**/*.test.tsx"],
-    // Real servers start and real deadlines pass in these tests; a limit is only there so that a hang ends.
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
-    maxWorkers: 2,
+    // Real deadlines pass in these tests; a limit is only there so that a hang ends.
+    testTimeout: 120_000,
+    hookTimeout: 300_000,
     reporters: ["default", new DepthReporter(), new ClosingLineReporter()],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "pure",
+          include: ["test/**/*.test.ts", "test/**/*.test.tsx"],
+          exclude: [...onRealServers, "node_modules/**"],
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "on real servers",
+          include: onRealServers,
+          fileParallelism: false,
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });

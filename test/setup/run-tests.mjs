@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Runs every suite, prints `N passed, N failed, N skipped` over all of them last, and ends with 1 when anything failed.
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 
 const checks = [
   { name: "types", command: ["npx", "tsc", "-p", "."] },
@@ -14,17 +14,13 @@ const checks = [
 const total = { passed: 0, failed: 0, skipped: 0 };
 for (const check of checks) {
   console.log(`\n== ${check.name}`);
-  const ended = spawnSync(check.command[0], check.command.slice(1), {
-    stdio: ["ignore", "pipe", "inherit"],
-    encoding: "utf8",
-    maxBuffer: 1 << 28,
-    env: { ...process.env, EVENKEEL_WHOLE_RUN: "true" },
-  });
-  process.stdout.write(ended.stdout ?? "");
-  const counted = check.counts ? countsOf(ended.stdout ?? "") : null;
-  const result = counted ?? { passed: ended.status === 0 ? 1 : 0, failed: ended.status === 0 ? 0 : 1, skipped: 0 };
+  const startedAt = Date.now();
+  const ended = await run(check.command);
+  console.log(`== ${check.name}: ${Math.round((Date.now() - startedAt) / 1000)} s`);
+  const counted = check.counts ? countsOf(ended.output) : null;
+  const result = counted ?? { passed: ended.code === 0 ? 1 : 0, failed: ended.code === 0 ? 0 : 1, skipped: 0 };
   // A runner that ends badly has failed, whatever it counted; one that must count and did not has failed too.
-  if (ended.status !== 0 && result.failed === 0) result.failed = 1;
+  if (ended.code !== 0 && result.failed === 0) result.failed = 1;
   if (check.counts && counted === null) result.failed = Math.max(1, result.failed);
   if (process.env.CI === "true") {
     result.failed += result.skipped;
@@ -34,6 +30,23 @@ for (const check of checks) {
 }
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exitCode = total.failed === 0 ? 0 : 1;
+
+/** Shows what the command prints while it prints it, and keeps it to be counted. */
+function run([program, ...args]) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, {
+      stdio: ["ignore", "pipe", "inherit"],
+      env: { ...process.env, EVENKEEL_WHOLE_RUN: "true" },
+    });
+    let output = "";
+    child.stdout.setEncoding("utf8").on("data", (text) => {
+      output += text;
+      process.stdout.write(text);
+    });
+    child.once("error", reject);
+    child.once("close", (code) => resolve({ code, output }));
+  });
+}
 
 function countsOf(output) {
   const lines = [...output.matchAll(/^(\d+) passed, (\d+) failed, (\d+) skipped$/gm)];
