@@ -110,6 +110,8 @@ export const runStepSchema = z.object({
   undoes: z.number().nullable(),
   /** `already`: fresh readings showed it so before it was sent, and it was not sent. */
   state: z.enum(["waiting", "checking", "sent", "kept", "already", "broken", "unknown", "skipped"]),
+  /** Fresh readings showed its effect before it was sent: then there is nothing of it to take back. */
+  wasSo: z.boolean(),
   startedAt: z.number().nullable(),
   endedAt: z.number().nullable(),
   /** What the node answered, cut at a cap and with secrets taken out; null until it did. */

@@ -88,7 +88,7 @@ export function createCore(parts: CoreParts): Core {
       announce("fleet:changed", handlers.fleet());
     },
   });
-  const lock = parts.mayRecover ? takeLock(at("journal.lock"), randomUUID()) : null;
+  const lock = parts.mayRecover ? lockOf(at("journal.lock")) : null;
   const journal = openJournal(at("journal.log"), lock?.kind === "held" ? "write" : "read", clock);
   const clusterOf = (clusterId: string): Cluster | null =>
     inventory.read().find((cluster) => cluster.clusterId === clusterId) ?? null;
@@ -150,11 +150,28 @@ export function createCore(parts: CoreParts): Core {
   };
 }
 
+type JournalLock = Lock | { readonly kind: "failed"; readonly path: string; readonly problem: string };
+
+/** A disk that holds no lock holds no journal either; the rest of the app goes on. */
+function lockOf(path: string): JournalLock {
+  try {
+    return takeLock(path, randomUUID());
+  } catch (error) {
+    return { kind: "failed", path, problem: (error as Error).message };
+  }
+}
+
 /** Why a process that does not have the journal to itself may not recover. */
-function barredBy(lock: Lock | null): Sentence | null {
+function barredBy(lock: JournalLock | null): Sentence | null {
   if (lock === null) return sentence("recovery/only-reads");
-  if (lock.kind === "held") return null;
-  return sentence("recovery/journal-in-use", { pid: lock.by?.pid ?? "?", host: lock.by?.host ?? "?" });
+  switch (lock.kind) {
+    case "held":
+      return null;
+    case "busy":
+      return sentence("recovery/journal-in-use", { pid: lock.by?.pid ?? "?", host: lock.by?.host ?? "?" });
+    case "failed":
+      return sentence("recovery/journal-unwritable", { path: lock.path, problem: lock.problem });
+  }
 }
 
 function engineOf(cluster: Cluster): AnyEngine {

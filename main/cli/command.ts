@@ -35,6 +35,7 @@ const options = {
   language: { type: "string", default: "en" },
   data: { type: "string" },
   "ssh-config": { type: "string" },
+  head: { type: "string" },
 } as const;
 
 /** Carries out one command line and gives the code it should end with. */
@@ -44,7 +45,7 @@ export async function runCommand(argv: readonly string[], parts: CommandParts): 
   const [command, subject] = parsed.positionals;
   const language = languageSchema.catch("en").parse(parsed.values.language);
   const tell = (one: Sentence): string => say(catalogues[language], language, one);
-  if (command === "verify-audit") return verifyAudit(subject ?? "", parts, tell);
+  if (command === "verify-audit") return verifyAudit(subject ?? "", parsed.values.head ?? null, parts, tell);
   if (command === undefined || !["add", "check", "report", "list"].includes(command)) {
     parts.err(tell(sentence("cli/usage")));
     return 3;
@@ -221,16 +222,21 @@ function usage({ parts, tell }: Context): number {
   return 3;
 }
 
-function verifyAudit(path: string, parts: CommandParts, tell: (one: Sentence) => string): number {
+/** A chain kept in one place cannot show that its end was cut off; a head that was kept elsewhere, as in a report, can. */
+function verifyAudit(path: string, kept: string | null, parts: CommandParts, tell: (one: Sentence) => string): number {
   if (!existsSync(path)) {
     parts.err(tell(sentence("cli/no-file", { path })));
     return 3;
   }
-  const { damagedLine, lineCount, head } = verifyJournal(readFileSync(path, "utf8"));
-  if (damagedLine === null) {
-    parts.out(tell(sentence("cli/audit-whole", { path, lineCount, head })));
-    return 0;
+  const { damagedLine, lineCount, head, digests } = verifyJournal(readFileSync(path, "utf8"));
+  if (damagedLine !== null) {
+    parts.out(tell(sentence("cli/audit-damaged", { path, line: damagedLine })));
+    return 2;
   }
-  parts.out(tell(sentence("cli/audit-damaged", { path, line: damagedLine })));
-  return 2;
+  if (kept !== null && !digests.includes(kept)) {
+    parts.out(tell(sentence("cli/audit-cut", { path, lineCount, kept })));
+    return 2;
+  }
+  parts.out(tell(sentence("cli/audit-whole", { path, lineCount, head })));
+  return 0;
 }

@@ -62,10 +62,17 @@ export function createHandlers(parts: HandlerParts): CoreHandlers {
       throw new RequestError("not-found", sentence("request/cluster-unknown", { cluster: clusterId }));
     return cluster;
   };
-  const fleet = (): ClusterSummary[] => parts.inventory.read().map((cluster) => summaryOf(parts, cluster));
+  const begun = new Set<string>();
   const begin = (cluster: Cluster): void => {
+    begun.add(cluster.clusterId);
     for (const { node, login } of cluster.nodes) parts.access.know(node, login);
     parts.monitor.add(cluster);
+  };
+  const fleet = (): ClusterSummary[] => {
+    const clusters = parts.inventory.read();
+    // Another process, such as the command line beside the open app, may have added some.
+    clusters.filter(({ clusterId }) => !begun.has(clusterId)).forEach(begin);
+    return clusters.map((cluster) => summaryOf(parts, cluster));
   };
 
   const requests: Handlers = {
@@ -88,7 +95,7 @@ export function createHandlers(parts: HandlerParts): CoreHandlers {
       const cluster = clusterOf(clusterId);
       if (parts.runner.openRun(clusterId) !== null)
         throw new RequestError("refused", sentence("request/run-open", { name: cluster.name }));
-      parts.inventory.write(parts.inventory.read().filter((one) => one.clusterId !== clusterId));
+      parts.inventory.update((now) => now.filter((one) => one.clusterId !== clusterId));
       parts.monitor.remove(clusterId);
       await parts.history.forget(clusterId);
       const stillUsed = new Set(parts.inventory.read().flatMap(({ nodes }) => nodes.map(({ node }) => node)));
@@ -117,12 +124,13 @@ export function createHandlers(parts: HandlerParts): CoreHandlers {
     "hosts:list": async () => [...listHosts(await parts.config())],
     "discovery:start": (argument) => find(parts, argument),
     "discovery:keep": ({ name, cluster }) => {
-      const kept = parts.inventory.read();
-      if (kept.some((one) => one.name === name))
-        throw new RequestError("refused", sentence("request/cluster-name-taken", { name }));
       const { engine, nodes, members } = cluster;
       const added: Cluster = { clusterId: randomUUID(), name, engine, nodes, members, addedAt: parts.clock.nowMs() };
-      parts.inventory.write([...kept, added]);
+      parts.inventory.update((now) => {
+        if (now.some((one) => one.name === name))
+          throw new RequestError("refused", sentence("request/cluster-name-taken", { name }));
+        return [...now, added];
+      });
       begin(added);
       parts.announce("fleet:changed", fleet());
       return Promise.resolve({ clusterId: added.clusterId });

@@ -39,6 +39,7 @@ export interface Work {
 export async function carryOut(parts: CarryOutParts, live: LiveRun, work: Work): Promise<void> {
   const trustedAt = parts.trust.count();
   try {
+    if (!work.isUndo) live.record(moved(live.run(), "running"));
     for (const [offset, effect] of work.effects.entries()) {
       const halt = live.isStopAsked()
         ? sentence("recovery/stopped")
@@ -78,7 +79,7 @@ async function carryOutStep(
     const ending = live.run().steps.some(wasSent) ? "stopped" : "refused";
     return halt(parts, live, work, index, "skipped", sentence("recovery/stopped"), ending);
   }
-  change(live, index, { state: "sent" });
+  change(live, index, { state: "sent", wasSo: missing === null });
   const performed = await perform(
     parts,
     `${live.run().runId}.${index}`,

@@ -158,9 +158,20 @@ export function verifyJournal(text: string): VerifiedJournal {
 function checkLine(line: string, previous: string): RunRecord | null {
   const body = line.slice(65);
   if (line[64] !== " " || digestOf(body) !== line.slice(0, 64)) return null;
-  const parsed = JSON.parse(body) as { readonly previous?: unknown; readonly run?: unknown };
+  const parsed = parsedOf(body);
+  if (parsed === null) return null;
   const run = runRecordSchema.safeParse(parsed.run);
   return parsed.previous === previous && run.success ? run.data : null;
+}
+
+/** A line with a right digest over what is no JSON was written by somebody else. */
+function parsedOf(body: string): { readonly previous?: unknown; readonly run?: unknown } | null {
+  try {
+    return JSON.parse(body) as { readonly previous?: unknown; readonly run?: unknown };
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
 }
 
 function digestOf(body: string): string {

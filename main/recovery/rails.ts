@@ -36,8 +36,12 @@ export function stepsToUndo(
       .map(({ undoes }) => undoes),
   );
   return run.steps
-    .flatMap(({ step, state, undoes }, index) =>
-      undoes === null && (state === "kept" || state === "broken") && step.undo.kind === "by" && !undone.has(index)
+    .flatMap(({ step, state, undoes, wasSo }, index) =>
+      undoes === null &&
+      !wasSo &&
+      (state === "kept" || state === "broken") &&
+      step.undo.kind === "by" &&
+      !undone.has(index)
         ? [{ index, undo: step.undo }]
         : [],
     )

@@ -169,22 +169,10 @@ export function createRunner(parts: RunnerParts): Runner {
     };
     const from = run.steps.length - effects.length;
     const work: Work = { cluster, from, effects, isUndo, goal: plan.goal, verifyWithinMs };
-    void carryOutFrom(live, work).finally(() => {
+    void carryOut(parts, live, work).finally(() => {
       underWay.delete(run.runId);
       beginning.delete(cluster.clusterId);
     });
-  }
-
-  async function carryOutFrom(live: LiveRun, work: Work): Promise<void> {
-    if (!work.isUndo)
-      try {
-        live.record(moved(live.run(), "running"));
-      } catch (error) {
-        if (!(error instanceof RecoveryError)) throw error;
-        live.tell({ ...live.run(), state: "refused", verdict: error.sentence });
-        return;
-      }
-    await carryOut(parts, live, work);
   }
 
   function runNamed(runId: string): RunRecord {
@@ -246,6 +234,7 @@ export function createRunner(parts: RunnerParts): Runner {
 
 const waiting: Omit<RunStep, "step" | "undoes"> = {
   state: "waiting",
+  wasSo: false,
   startedAt: null,
   endedAt: null,
   output: null,

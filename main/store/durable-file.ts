@@ -8,13 +8,16 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeSync,
 } from "node:fs";
+import { randomUUID } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import type { z } from "zod";
 import { sentence, type Fact, type Sentence } from "../../contract/sentence";
+import { takeLock, type Lock } from "./lock";
 
-export type StoreErrorKind = "unwritable" | "damaged";
+export type StoreErrorKind = "unwritable" | "damaged" | "in-use";
 
 /** A file of Evenkeel's own could not be kept or read; what was there before is still there. */
 export class StoreError extends Error {
@@ -33,7 +36,10 @@ export class StoreError extends Error {
 /** One JSON document on disk, checked against its schema whenever it is read or written. */
 export interface Document<T> {
   read(): T;
+  /** What was asked for, whatever was there. */
   write(value: T): void;
+  /** From what is on the disk now, which another process may have written since; no other can come in between. */
+  update(change: (now: T) => T): T;
 }
 
 /**
@@ -43,13 +49,55 @@ export interface Document<T> {
 export function openDocument<T>(path: string, schema: z.ZodType<T>, standard: T, nowMs: () => number): Document<T> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   let value = load(path, schema, standard, nowMs);
-  return {
-    read: () => value,
-    write: (next) => {
-      replace(path, `${JSON.stringify(schema.parse(next), null, 2)}\n`);
-      value = next;
-    },
+  let seen = stampOf(path);
+  const read = (): T => {
+    const stamp = stampOf(path);
+    if (stamp !== seen) {
+      value = load(path, schema, standard, nowMs);
+      seen = stamp;
+    }
+    return value;
   };
+  const update = (change: (now: T) => T): T => {
+    const release = lockFor(path);
+    try {
+      const next = schema.parse(change(read()));
+      replace(path, `${JSON.stringify(next, null, 2)}\n`);
+      value = next;
+      seen = stampOf(path);
+      return next;
+    } finally {
+      release();
+    }
+  };
+  return { read, update, write: (next) => void update(() => next) };
+}
+
+function tryLock(path: string): Lock {
+  try {
+    return takeLock(`${path}.lock`, randomUUID());
+  } catch (error) {
+    throw new StoreError("unwritable", { path, problem: (error as Error).message });
+  }
+}
+
+/** Changes whenever another file took the path's place. */
+function stampOf(path: string): string {
+  const stat = statSync(path, { throwIfNoEntry: false, bigint: true });
+  return stat === undefined ? "" : `${stat.ino} ${stat.size} ${stat.mtimeNs}`;
+}
+
+const lockTries = 20;
+const lockPauseMs = 25;
+
+/** A write takes a few milliseconds, so another process's lock is waited out; the wait is bounded because this thread stands still. */
+function lockFor(path: string): () => void {
+  for (let left = lockTries; ; left -= 1) {
+    const lock = tryLock(path);
+    if (lock.kind === "held") return lock.release;
+    if (left === 0) throw new StoreError("in-use", { path, pid: lock.by?.pid ?? "?", host: lock.by?.host ?? "?" });
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, lockPauseMs);
+  }
 }
 
 /** The file, else the copy before it; a damaged file is moved aside, never overwritten. */

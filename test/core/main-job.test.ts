@@ -5,7 +5,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Assessment } from "../../contract/assessment";
 import type { Gives, RequestName, Takes } from "../../contract/channels";
-import type { RunRecord } from "../../contract/recovery";
+import type { PlanAnswer, RunRecord } from "../../contract/recovery";
 import { createCore } from "../../main/core";
 import type { Core } from "../../main/core-port";
 import { whatIsMissing, startEmbeddedCluster, type EmbeddedCluster } from "../lab/embedded/embedded-cluster";
@@ -23,7 +23,12 @@ describe.skipIf(missing !== null)(`the main job on a real cluster ${missing ?? "
     lab = await startEmbeddedCluster();
     directory = mkdtempSync(join(tmpdir(), "evenkeel-core-"));
     reportPath = join(directory, "report.html");
-    core = createCore({
+    core = open();
+  });
+
+  /** A core on the one directory, as each start of the app makes it. */
+  function open(): Core {
+    return createCore({
       userDataDirectory: directory,
       version: "0.0.0",
       electron: "none",
@@ -37,7 +42,7 @@ describe.skipIf(missing !== null)(`the main job on a real cluster ${missing ?? "
       watch: false,
       mayRecover: true,
     });
-  });
+  }
 
   afterAll(async () => {
     await core.close();
@@ -58,8 +63,12 @@ describe.skipIf(missing !== null)(`the main job on a real cluster ${missing ?? "
     return assessment;
   }
 
-  async function recover(action: string, target: string): Promise<RunRecord> {
-    const answer = await ask("recovery:plan", { clusterId, action, target });
+  function recover(action: string, target: string): Promise<RunRecord> {
+    return carryOut(ask("recovery:plan", { clusterId, action, target }));
+  }
+
+  async function carryOut(planned: Promise<PlanAnswer>): Promise<RunRecord> {
+    const answer = await planned;
     if (answer.state === "refused") throw new Error(JSON.stringify(answer.objections));
     const { planId, fingerprint, confirmation } = answer.plan;
     const typed = confirmation.kind === "type" ? confirmation.text : "";
@@ -144,6 +153,70 @@ describe.skipIf(missing !== null)(`the main job on a real cluster ${missing ?? "
     const { planId, fingerprint } = answer.plan;
     const reply = await core.handle("recovery:approve", { planId, fingerprint, typed: "demo", reason: "" });
     expect(reply).toMatchObject({ ok: false, sentence: { code: "recovery/cooldown" } });
+  });
+
+  it("stops a switchover after its first step, and takes it back after the app was started anew", async () => {
+    const last = (await ask("recovery:runs", { clusterId })).at(-1);
+    await ask("recovery:acknowledge", { runId: last?.runId ?? "", note: "seen" });
+    const unsubscribe = core.onEvent((name, payload) => {
+      const run = payload as RunRecord;
+      if (name === "run:changed" && run.state === "running" && run.steps[0]?.state === "sent")
+        void ask("recovery:stop", { runId: run.runId });
+    });
+    const stopped = await recover("postgresql/switchover", "keel-1");
+    unsubscribe();
+    expect([stopped.state, stopped.verdict?.code]).toEqual(["stopped", "recovery/stopped"]);
+    expect(stopped.steps.map(({ state }) => state)).toEqual(["kept", ...stopped.steps.slice(1).map(() => "skipped")]);
+    expect(lab.isRunning("keel-3")).toBe(false);
+
+    await core.close();
+    core = open();
+    const { runId } = stopped;
+    const undone = await carryOut(ask("recovery:plan-undo", { runId }));
+    expect([undone.state, undone.verdict]).toEqual(["undone", { code: "recovery/verified", facts: {} }]);
+    expect((await lab.primary())?.name).toBe("keel-3");
+    expect(undone.acts.map(({ kind }) => kind)).toEqual(["approved", "stop-asked", "undo-approved"]);
+    await ask("recovery:acknowledge", { runId, note: "seen" });
+  });
+
+  it("points a standby at the primary, and back again", async () => {
+    const connection = async (): Promise<string> =>
+      String((await lab.psql("keel-1", "SHOW primary_conninfo"))[0]?.primary_conninfo);
+    const nowhere = (await connection()).replace(/port=\d+/, "port=9");
+    await lab.psql("keel-1", `ALTER SYSTEM SET primary_conninfo = '${nowhere}'`);
+    await lab.psql("keel-1", "SELECT pg_reload_conf()");
+    await expect.poll(async () => codes(await read()), { timeout: 30_000 }).toContain("postgresql/StandbyNotStreaming");
+
+    const pointed = await recover("postgresql/point-at-primary", "keel-1");
+    expect([pointed.state, pointed.risk, pointed.undoObstacle]).toEqual(["done", "R1", null]);
+    const { runId } = pointed;
+    const undone = await carryOut(ask("recovery:plan-undo", { runId }));
+    expect([undone.state, await connection()]).toEqual(["undone", nowhere]);
+    await ask("recovery:acknowledge", { runId, note: "seen" });
+
+    const again = await recover("postgresql/point-at-primary", "keel-1");
+    expect(again.state).toBe("done");
+    await ask("recovery:acknowledge", { runId: again.runId, note: "seen" });
+    expect(codes(await read())).not.toContain("postgresql/StandbyNotStreaming");
+  });
+
+  it("lets one process alone recover: a second one reads, and says who has the journal", async () => {
+    const second = open();
+    try {
+      const reply = await second.handle("recovery:plan", {
+        clusterId,
+        action: "postgresql/restart-server",
+        target: "keel-1",
+      });
+      expect(reply).toMatchObject({
+        ok: false,
+        sentence: { code: "recovery/journal-in-use", facts: { pid: process.pid } },
+      });
+      const runs = await second.handle("recovery:runs", { clusterId });
+      expect(runs.ok && runs.value.length).toBe((await ask("recovery:runs", { clusterId })).length);
+    } finally {
+      await second.close();
+    }
   });
 
   it("tells a hung server from a stopped one", async () => {

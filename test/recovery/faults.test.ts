@@ -1,0 +1,210 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { RunRecord } from "../../contract/recovery";
+import { faults, fakeCluster, type Fault, type FakeStep } from "../fake/fake-service";
+import { world, type World } from "./world";
+
+const two: readonly FakeStep[] = [
+  { name: "a", undo: "by" },
+  { name: "b", undo: "by", needs: { a: true } },
+];
+
+/** What a run comes to when this befalls a send. */
+const endings: Readonly<Record<Fault, readonly [RunRecord["state"], RunRecord["steps"][number]["state"]]>> = {
+  none: ["done", "kept"],
+  "not-sent": ["failed", "skipped"],
+  "lost-with-effect": ["done", "kept"],
+  "lost-without-effect": ["in-doubt", "unknown"],
+  "problem-with-effect": ["done", "kept"],
+  "problem-without-effect": ["failed", "broken"],
+  "zero-without-effect": ["in-doubt", "unknown"],
+  "throws-with-effect": ["done", "kept"],
+};
+
+describe(`each of ${faults.length} faults at each of 4 sends`, () => {
+  for (const fault of faults)
+    for (const [at, name] of ["a", "b"].entries()) {
+      it(`${fault} at the send of step ${at + 1}`, async () => {
+        const here = world(two);
+        here.service.faults.set(`turn on ${name}`, fault);
+        const run = await here.run();
+        const [state, step] = endings[fault];
+        expect(run.steps[at]?.state).toBe(step);
+        expect(run.state).toBe(fault === "not-sent" && at === 0 ? "refused" : state);
+        expect(new Set(here.service.sends).size).toBe(here.service.sends.length);
+      });
+
+      it(`${fault} at the undo of step ${at + 1}`, async () => {
+        const here = world(two);
+        const { runId } = await here.run();
+        here.service.faults.set(`turn off ${name}`, fault);
+        await here.approve(await here.planUndo(runId));
+        await here.idle();
+        const [state] = endings[fault];
+        const expected = state === "done" ? "undone" : fault === "not-sent" ? "stopped" : state;
+        expect(here.last().state).toBe(expected);
+        expect(new Set(here.service.sends).size).toBe(here.service.sends.length);
+      });
+    }
+
+  it("an answer of 0 with no effect is never success", async () => {
+    const here = world(two);
+    here.service.faults.set("turn on b", "zero-without-effect");
+    expect((await here.run()).verdict).toEqual({ code: "fake/other", facts: { name: "b", value: false } });
+  });
+});
+
+describe("evidence that comes late", () => {
+  it("settles the step, from the journal alone, after the app was started anew", async () => {
+    const here = world([...two, { name: "c", undo: "by" }]);
+    here.service.faults.set("turn on b", "lost-without-effect");
+    const { runId } = await here.run();
+    here.restart();
+    expect((await here.runner.resolve(runId)).state).toBe("in-doubt");
+    here.service.switches.b = true;
+    const run = await here.runner.resolve(runId);
+    expect([run.state, run.steps.map(({ state }) => state)]).toEqual(["stopped", ["kept", "kept", "skipped"]]);
+    here.restart();
+    await here.approve(await here.planUndo(runId));
+    await here.idle();
+    expect([here.last().state, here.service.switches]).toEqual(["undone", { a: false, b: false, c: false }]);
+  });
+
+  it("settles the whole when the goal is there", async () => {
+    const here = world(two);
+    here.service.faults.set("turn on b", "lost-without-effect");
+    const { runId } = await here.run();
+    here.restart();
+    here.service.switches.b = true;
+    expect((await here.runner.resolve(runId)).state).toBe("done");
+  });
+
+  it("is not taken from readings that cannot be had", async () => {
+    const here = world(two);
+    here.service.faults.set("turn on b", "lost-without-effect");
+    const { runId } = await here.run();
+    here.service.onLook = () => {
+      throw new Error("nobody answers");
+    };
+    await expect(here.runner.resolve(runId)).rejects.toThrow("nobody answers");
+    expect(here.last().state).toBe("in-doubt");
+  });
+});
+
+/** How many lines a run from approval to the end writes, and one with its undo. */
+async function writesOf(withUndo: boolean): Promise<number> {
+  const here = world(two);
+  await walk(here, withUndo);
+  return here.journal.lines.length;
+}
+
+async function walk(here: World, withUndo: boolean): Promise<void> {
+  const { runId } = await here.run();
+  if (!withUndo) return;
+  await here.approve(await here.planUndo(runId));
+  await here.idle();
+}
+
+const writes = await writesOf(true);
+
+describe(`the disk full from each of ${writes} journal writes on`, () => {
+  for (let at = 1; at <= writes; at += 1)
+    it(`from write ${at}: nothing is sent that has no line, and the next start says what is so`, async () => {
+      const here = world(two);
+      here.journal.fullFrom = at;
+      await attempted(() => walk(here, true));
+      await here.idle();
+      expectTold(here);
+      here.restart();
+      expectTruth(here);
+    });
+});
+
+describe(`the process killed at each of ${writes} journal writes, before and after the line is there`, () => {
+  for (const when of ["before", "after"] as const)
+    for (let at = 1; at <= writes; at += 1)
+      it(`${when} write ${at}: the next start shows the truth and settles it`, async () => {
+        const here = world(two);
+        here.journal.killAt = { write: at, when };
+        await attempted(() => walk(here, true));
+        await here.idle();
+        expectTold(here);
+        here.restart();
+        expectTruth(here);
+        const run = here.runner.runs(fakeCluster.clusterId).at(-1);
+        if (run?.state !== "in-doubt") return;
+        const settled = await here.runner.resolve(run.runId);
+        const { a, b } = here.service.switches;
+        if (settled.state === "done") expect([a, b]).toEqual([true, true]);
+        if (settled.state === "undone") expect([a, b]).toEqual([false, false]);
+      });
+});
+
+async function attempted(act: () => Promise<void>): Promise<void> {
+  try {
+    await act();
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+  }
+}
+
+/** Every command that left has its line, and left once. */
+function expectTold({ service, journal }: World): void {
+  expect(new Set(service.sends).size).toBe(service.sends.length);
+  for (const line of service.sends)
+    expect(
+      journal.lines.some(({ steps }) => steps.some(({ state, step }) => state === "sent" && step.shown === line)),
+    ).toBe(true);
+}
+
+/** After a start nothing is open but what is in doubt, and what is in doubt has a step that may have happened. */
+function expectTruth({ runner, service }: World): void {
+  for (const run of runner.runs(fakeCluster.clusterId)) {
+    expect(["refused", "stopped", "done", "undone", "failed", "in-doubt"]).toContain(run.state);
+    if (run.state === "refused") expect(service.sends).toEqual([]);
+    for (const { state, step, undoes } of run.steps)
+      if (state === "skipped" && undoes === null) expect(service.sends).not.toContain(step.shown);
+  }
+}
+
+describe("plans of any shape", () => {
+  const steps = fc.array(
+    fc.record({
+      undo: fc.constantFrom("by" as const, "needless" as const, "none" as const),
+      fault: fc.constantFrom(...faults),
+    }),
+    { minLength: 1, maxLength: 6 },
+  );
+
+  it(
+    "300 random plans with random faults: each step sent once at most, in order, and an undo leads back or says why not",
+    { timeout: 300_000 },
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(steps, async (drawn) => {
+          const here = world(drawn.map(({ undo }, at) => ({ name: `s${at}`, undo })));
+          drawn.forEach(({ fault }, at) => here.service.faults.set(`turn on s${at}`, fault));
+          const run = await here.run();
+          expect(here.service.sends).toEqual(
+            drawn.map((_one, at) => `turn on s${at}`).slice(0, here.service.sends.length),
+          );
+          if (run.state === "done") expect(Object.values(here.service.switches).every(Boolean)).toBe(true);
+          const barrier = run.steps.some(
+            ({ state, step }) => (state === "kept" || state === "broken") && step.undo.kind === "none",
+          );
+          if (barrier && run.state !== "in-doubt" && run.state !== "refused")
+            expect(run.undoObstacle?.code).toBe("fake/undo-none");
+          if (run.undoObstacle !== null) return;
+          await attempted(async () => void (await here.approve(await here.planUndo(run.runId))));
+          await here.idle();
+          const after = here.last();
+          const takenBack = run.steps.every(({ state, step }) => state === "skipped" || step.undo.kind === "by");
+          if (after.state === "undone" && takenBack)
+            expect(Object.values(here.service.switches).some(Boolean)).toBe(false);
+          expect(JSON.stringify(here.journal.lines)).not.toContain("hunter2");
+        }),
+        { numRuns: 300 },
+      );
+    },
+  );
+});
