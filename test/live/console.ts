@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Assessment } from "../../contract/assessment";
 import type { Gives, RequestName, Takes } from "../../contract/channels";
-import type { DiscoveredCluster } from "../../contract/inventory";
+import type { DiscoveredCluster, SettingValue } from "../../contract/inventory";
 import type { PlanAnswer, RunRecord } from "../../contract/recovery";
 import { createCore } from "../../main/core";
 
@@ -16,6 +16,11 @@ export interface Console {
   discover(host: string): Promise<Gives<"discovery:start">>;
   /** Keeps a cluster that was found; everything below is about it. */
   keep(cluster: DiscoveredCluster, name: string): Promise<void>;
+  hasCluster(): boolean;
+  /** What is kept of it. */
+  cluster(): DiscoveredCluster;
+  /** Corrects the settings of one member by hand. */
+  change(member: string, settings: Readonly<Record<string, SettingValue>>): Promise<void>;
   /** Reads once and judges. */
   read(): Promise<Assessment>;
   /** Reads until the assessment is as wanted; after the deadline an error shows what was read last. */
@@ -43,6 +48,7 @@ export function openConsole(sshConfigPath: string): Console {
     mayRecover: true,
   });
   let clusterId = "";
+  let kept: { readonly cluster: DiscoveredCluster; readonly name: string } | null = null;
 
   async function ask<N extends RequestName>(name: N, argument: Takes<N>): Promise<Gives<N>> {
     const reply = await core.handle(name, argument);
@@ -57,6 +63,16 @@ export function openConsole(sshConfigPath: string): Console {
     return assessment;
   }
 
+  async function keep(cluster: DiscoveredCluster, name: string): Promise<void> {
+    ({ clusterId } = await ask("discovery:keep", { name, cluster }));
+    kept = { cluster, name };
+  }
+
+  function cluster(): DiscoveredCluster {
+    if (kept === null) throw new Error("no cluster is kept yet");
+    return kept.cluster;
+  }
+
   const plan = (action: string, target: string): Promise<PlanAnswer> =>
     ask("recovery:plan", { clusterId, action, target });
 
@@ -64,8 +80,16 @@ export function openConsole(sshConfigPath: string): Console {
     directory,
     ask,
     discover: (host) => ask("discovery:start", { discoveryId: "live", login: { host } }),
-    keep: async (cluster, name) => {
-      ({ clusterId } = await ask("discovery:keep", { name, cluster }));
+    keep,
+    hasCluster: () => kept !== null,
+    cluster,
+    change: async (member, settings) => {
+      const now = cluster();
+      const members = now.members.map((one) =>
+        one.member === member ? { ...one, settings: { ...one.settings, ...settings } } : one,
+      );
+      await ask("cluster:forget", { clusterId });
+      await keep({ ...now, members }, kept?.name ?? "");
     },
     read,
     until: async (wanted, withinMs = 30_000) => {

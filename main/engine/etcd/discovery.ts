@@ -2,7 +2,7 @@ import { sentence, type Sentence } from "../../../contract/sentence";
 import type { NodeAccess } from "../../ssh/access";
 import type { Discovery, DiscoveryAsk, HostProcess, Sighted } from "../engine";
 import { controlText } from "../service";
-import { parseMembers, parseStatus } from "./probes";
+import { parseMembers, parseStatus, type ListedMember } from "./probes";
 import { gateway, loginOf, type EtcdSite } from "./settings";
 
 /**
@@ -102,7 +102,7 @@ async function lookAt(access: NodeAccess, ask: DiscoveryAsk, process: HostProces
     const status = parseStatus(await ask.call({ ...gateway(login, "/v3/maintenance/status"), reads: true }));
     const listed = parseMembers(await ask.call({ ...gateway(login, "/v3/cluster/member/list"), reads: true }));
     const own = listed.find(({ id }) => id === status.memberId);
-    const found = { ...member, settings: { ...settings, name: own?.name ?? settings.name } };
+    const found = { ...member, settings: { ...settings, ...(own !== undefined && ownSettings(own)) } };
     return {
       members: [{ clusterKey: status.clusterId, clusterName: "etcd", member: found }],
       peers: listed
@@ -121,6 +121,11 @@ async function lookAt(access: NodeAccess, ask: DiscoveryAsk, process: HostProces
   }
 }
 
+/** What the cluster says of a member wins over what it was started with. */
+function ownSettings({ name, peerUrls }: ListedMember): { readonly name: string; readonly peerUrl: string } {
+  return { name, peerUrl: peerUrls[0] ?? "" };
+}
+
 function settingsOf(process: HostProcess, configured: Configured, node: string): EtcdSite["settings"] {
   const listens = urlsOf(configured.setting("listen-client-urls") ?? "http://localhost:2379");
   const chosen = listens.find(({ hostname }) => isLoopback(hostname)) ?? listens[0];
@@ -136,6 +141,7 @@ function settingsOf(process: HostProcess, configured: Configured, node: string):
     keyFile: "",
     metricsPort: Number(metrics?.port || "0"),
     name: name === "%H" ? node : name,
+    peerUrl: configured.setting("initial-advertise-peer-urls")?.split(",")[0] ?? "",
     dataDirectory: absolute(configured.setting("data-dir") ?? `${name}.etcd`, process),
     account: process.account === "" ? "etcd" : process.account,
     control: controlText(process.service),

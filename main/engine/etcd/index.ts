@@ -8,6 +8,13 @@ import { etcdMembers } from "./members";
 import en from "./messages.en.json";
 import zhCN from "./messages.zh-CN.json";
 import { etcdProbes } from "./probes";
+import { clearNoSpace } from "./recovery/clear-no-space";
+import { defragmentMember } from "./recovery/defragment";
+import { etcdJudges } from "./recovery/judges";
+import { moveLeaderTo } from "./recovery/move-leader";
+import { promoteLearner } from "./recovery/promote-learner";
+import { replaceMember } from "./recovery/replace";
+import { restartMember } from "./recovery/restart";
 import { etcdSettings } from "./settings";
 import { snapshotMembers } from "./snapshot";
 import { etcdTolerance } from "./tolerance";
@@ -26,6 +33,6 @@ export const etcd = defineEngine({
   consistency: etcdConsistency,
   tolerance: etcdTolerance,
   logs: etcdLogs,
-  recoveries: [],
-  judge: judgeBy({}),
+  recoveries: [moveLeaderTo, restartMember, defragmentMember, clearNoSpace, replaceMember, promoteLearner],
+  judge: judgeBy(etcdJudges),
 });

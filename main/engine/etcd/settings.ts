@@ -16,6 +16,8 @@ export const etcdSettings = {
   /** A port that serves /metrics without a client certificate (`--listen-metrics-urls`); 0 for none. */
   metricsPort: { kind: "number", standard: 0 },
   name: { kind: "text", standard: null },
+  /** Where the other members reach it. */
+  peerUrl: { kind: "text", standard: "" },
   dataDirectory: { kind: "text", standard: "" },
   /** The account the server runs as. */
   account: { kind: "text", standard: "etcd" },

@@ -1,0 +1,181 @@
+import { sentence, type Sentence } from "../../../../contract/sentence";
+import type { Effect, RecoveryAction, Step } from "../../engine";
+import { controlOf, startEffect } from "../../service";
+import { decimalId } from "../probes";
+import { leaderOf, memberIn, votersOf, type Answering, type EtcdMember, type EtcdSnapshot } from "../snapshot";
+import { controlObjections, holds, layoutOf, majorityWithout } from "./judges";
+import { call, none, nothingToDo } from "./steps";
+
+/**
+ * Takes a dead member out and puts it in again with an empty directory, its old one kept aside. Out first and then in: the other way
+ * round the majority that is needed would grow while one is dead.
+ */
+export const replaceMember: RecoveryAction<EtcdSnapshot> = {
+  action: "etcd/replace-member",
+  risk: "R2",
+  answers: ["etcd/MemberStopped", "etcd/MemberRemoved", "etcd/KeysDiffer", "etcd/AlarmCorrupt"],
+  verifyWithinMs: 120_000,
+
+  objections: (snapshot) => (leaderOf(snapshot) === null ? [sentence("etcd/no-sole-leader")] : []),
+  targets: (snapshot) =>
+    snapshot.members
+      .filter(({ standing }) => standing.kind === "stopped")
+      .map((target) => ({ target: target.member, objections: objectionsTo(snapshot, target) })),
+
+  plan: (snapshot, targetName) => {
+    const leader = leaderOf(snapshot);
+    const target = memberIn(snapshot, targetName);
+    const peerUrl = target === null ? null : peerUrlOf(snapshot, target);
+    if (leader === null || target === null || peerUrl === null) return nothingToDo;
+    const listed = snapshot.listed?.find(({ id }) => id === target.id);
+    const { member } = target;
+    return {
+      steps: [
+        ...(listed === undefined ? [] : [remove(leader, target, listed.id)]),
+        keepAside(target),
+        add(leader, target, peerUrl),
+        startAnew(snapshot, target, peerUrl),
+      ],
+      warnings: [
+        sentence("etcd/warning.kept-aside", { member, kept: keptDirectory(target) }),
+        sentence("etcd/warning.no-loss-allowed"),
+      ],
+      restsOn: layoutOf(snapshot),
+      goal: [holds.inSync(member), holds.votes(member), holds.leads(leader.member)],
+    };
+  },
+};
+
+function objectionsTo(snapshot: EtcdSnapshot, target: EtcdMember): readonly Sentence[] {
+  const { member, site } = target;
+  const control = controlOf(site.settings.control);
+  const risk = majorityWithout(snapshot, member);
+  return [
+    ...controlObjections(target),
+    ...(risk === null ? [] : [risk]),
+    ...(site.settings.dataDirectory === "" ? [sentence("etcd/directory-unknown", { member })] : []),
+    ...(peerUrlOf(snapshot, target) === null ? [sentence("etcd/peer-unknown", { member })] : []),
+    // Its file would win over what is told it for this one start.
+    ...(site.settings.configuredBy === "file" ? [sentence("etcd/start-by-hand", { member })] : []),
+    ...(control !== null && (control.kind === "supervisor" || control.kind === "runit")
+      ? [sentence("etcd/start-by-hand", { member })]
+      : []),
+  ];
+}
+
+/** As the cluster lists it; one that was removed is reached the way the others are, at its own host. */
+function peerUrlOf(snapshot: EtcdSnapshot, target: EtcdMember): string | null {
+  const listed = snapshot.listed?.find(({ id }) => id === target.id)?.peerUrls[0];
+  if (listed !== undefined) return listed;
+  const kept = target.site.settings.peerUrl;
+  return kept === "" ? null : kept;
+}
+
+function remove(leader: Answering, { member }: EtcdMember, id: string): Step {
+  return {
+    title: sentence("etcd/step.remove", { member, id }),
+    node: leader.node,
+    effect: call(leader, "/v3/cluster/member/remove", { ID: decimalId(id) }),
+    changes: true,
+    deadlineMs: 30_000,
+    stillSafe: [holds.stopped(member), holds.majorityWithout(member)],
+    achieved: [holds.notListed(id)],
+    undo: none("etcd/no-undo.removed", member),
+  };
+}
+
+function add(leader: Answering, { member }: EtcdMember, peerUrl: string): Step {
+  return {
+    title: sentence("etcd/step.add", { member, peerUrl }),
+    node: leader.node,
+    effect: call(leader, "/v3/cluster/member/add", { peerURLs: [peerUrl] }),
+    changes: true,
+    deadlineMs: 30_000,
+    stillSafe: [holds.stopped(member), holds.allInSync()],
+    achieved: [holds.waitsFor(peerUrl)],
+    undo: none("etcd/no-undo.added", member),
+  };
+}
+
+function keptDirectory({ site, id }: EtcdMember): string {
+  return `${site.settings.dataDirectory}.kept-${id ?? "removed"}`;
+}
+
+/** Nothing is deleted: the directory gets another name beside the old one. */
+function keepAside(target: EtcdMember): Step {
+  const { member, node, site } = target;
+  const { dataDirectory, account } = site.settings;
+  const kept = keptDirectory(target);
+  const script = '[ ! -e "$2" ] && { [ ! -e "$1" ] || mv "$1" "$2"; }';
+  const move = (from: string, to: string): Effect => ({
+    kind: "run",
+    command: { argv: ["/bin/sh", "-c", script, "sh", from, to], runAs: account },
+  });
+  return {
+    title: sentence("etcd/step.keepAside", { member, kept }),
+    node,
+    effect: move(dataDirectory, kept),
+    changes: true,
+    deadlineMs: 30_000,
+    stillSafe: [holds.stopped(member)],
+    achieved: [holds.stopped(member)],
+    undo: {
+      kind: "by",
+      title: sentence("etcd/step.putBack", { member, kept }),
+      node,
+      effect: move(kept, dataDirectory),
+      deadlineMs: 30_000,
+      stillSafe: [holds.stopped(member)],
+      achieved: [holds.stopped(member)],
+    },
+  };
+}
+
+/**
+ * For this one start the member is told that the cluster exists and who belongs to it; with data of its own it never asks again.
+ * A unit's environment file wins over its environment, so the words come in a file that is read last.
+ */
+function startAnew(snapshot: EtcdSnapshot, target: EtcdMember, peerUrl: string): Step {
+  const { member, node, site } = target;
+  const control = controlOf(site.settings.control) ?? { kind: "systemd" as const, unit: "etcd.service" };
+  const others = votersOf(snapshot).filter(({ id, name }) => id !== target.id && name !== "");
+  const cluster = [
+    ...others.flatMap(({ name, peerUrls }) => peerUrls.map((url) => `${name}=${url}`)),
+    `${site.settings.name}=${peerUrl}`,
+  ].join(",");
+  return {
+    title: sentence("etcd/step.startAnew", { member }),
+    node,
+    effect:
+      control.kind === "plain"
+        ? startEffect(
+            {
+              ...control,
+              argv: [...control.argv, "--initial-cluster-state", "existing", "--initial-cluster", cluster],
+            },
+            site.settings.account,
+          )
+        : startUnitAnew(control.kind === "systemd" ? control.unit : "etcd.service", cluster),
+    changes: true,
+    deadlineMs: 90_000,
+    stillSafe: [holds.waitsFor(peerUrl)],
+    achieved: [holds.inSync(member), holds.votes(member)],
+    undo: none("etcd/no-undo.started", member),
+  };
+}
+
+function startUnitAnew(unit: string, cluster: string): Effect {
+  const script = `set -e
+words=/run/evenkeel-join-$1 drop=/run/systemd/system/$1.d
+mkdir -p "$drop"
+cat >"$words"
+printf '[Service]\\nEnvironmentFile=%s\\n' "$words" >"$drop/95-evenkeel-join.conf"
+systemctl daemon-reload
+systemctl start "$1" && code=0 || code=$?
+rm -f "$drop/95-evenkeel-join.conf" "$words"
+rmdir "$drop" 2>/dev/null || :
+systemctl daemon-reload
+exit "$code"`;
+  const stdin = `ETCD_INITIAL_CLUSTER_STATE=existing\nETCD_INITIAL_CLUSTER=${cluster}\n`;
+  return { kind: "run", command: { argv: ["/bin/sh", "-c", script, "sh", unit], stdin, runAs: "root" } };
+}

@@ -1,0 +1,83 @@
+import type { Figure, Unit } from "../../../contract/figure";
+import type { NamedFigure } from "../../../contract/health";
+import { sentence } from "../../../contract/sentence";
+import type { EngineMember } from "../engine";
+import { figureOf, known, missing } from "../figure-of";
+import type { EnsembleSnapshot, Server } from "./snapshot";
+
+/** One entry a server, with the figures of the members table. */
+export function zookeeperMembers({ servers }: EnsembleSnapshot): readonly EngineMember[] {
+  return servers.map((server) => ({
+    member: server.member,
+    node: server.node,
+    role: roleOf(server),
+    figures: figuresOf(server),
+  }));
+}
+
+export function roleOf({ standing, measured, srvr, liveness }: Server): Figure {
+  switch (standing.kind) {
+    case "leader":
+    case "follower":
+    case "observer":
+    case "standalone":
+    case "read-only":
+      return known(`zookeeper/role.${standing.kind}`, "text", measured.evidence.id);
+    case "waiting":
+      return known("zookeeper/role.waiting", "text", srvr.evidence.id);
+    case "stopped":
+    case "hung":
+      return known(`zookeeper/role.${standing.kind}`, "text", liveness.evidence.id);
+    case "refusing":
+    case "unseen":
+      return missing(standing.reason, srvr.evidence.id);
+  }
+}
+
+function figuresOf(server: Server): readonly NamedFigure[] {
+  const measured = (name: string, unit: Unit, field: string): NamedFigure => ({
+    name: `zookeeper/figure.${name}`,
+    figure: measuredFigure(server, unit, field),
+  });
+  return [
+    { name: "zookeeper/figure.epoch", figure: figureOf(server.srvr, "count", ({ epoch }) => epoch) },
+    { name: "zookeeper/figure.counter", figure: figureOf(server.srvr, "count", ({ counter }) => counter) },
+    measured("synced", "count", "synced_followers"),
+    measured("connections", "count", "num_alive_connections"),
+    measured("waiting", "count", "outstanding_requests"),
+    measured("latency", "duration", "avg_latency"),
+    measured("longest", "duration", "max_latency"),
+    { name: "zookeeper/figure.fsync", figure: fsyncFigure(server) },
+    measured("watches", "count", "watch_count"),
+    measured("nodes", "count", "znode_count"),
+    measured("ephemerals", "count", "ephemerals_count"),
+    measured("data", "bytes", "approximate_data_size"),
+    { name: "zookeeper/figure.cacheHits", figure: cacheFigure(server) },
+    measured("throttled", "count", "throttled_ops"),
+    { name: "zookeeper/figure.lastSnapshot", figure: figureOf(server.lastSnapshot, "instant", (moment) => moment) },
+    { name: "zookeeper/figure.version", figure: figureOf(server.srvr, "text", ({ version }) => version) },
+  ];
+}
+
+export function measuredFigure({ measured }: Server, unit: Unit, field: string): Figure {
+  return figureOf(measured, unit, (values) => values.number(field) ?? sentence("zookeeper/not-measured"));
+}
+
+function fsyncFigure({ since, measured }: Server): Figure {
+  return figureOf(measured, "duration", () => {
+    if (since === null) return sentence("zookeeper/needs-two-readings");
+    const [took, count] = [since.grown("sum_fsynctime"), since.grown("cnt_fsynctime")];
+    return took === null || count === null || count === 0 ? sentence("zookeeper/nothing-happened") : took / count;
+  });
+}
+
+/** Of the answers that a client asked for, how many were still there in their encoded form. */
+function cacheFigure({ since, measured }: Server): Figure {
+  return figureOf(measured, "ratio", () => {
+    if (since === null) return sentence("zookeeper/needs-two-readings");
+    const hits = since.grown("response_packet_cache_hits");
+    const misses = since.grown("response_packet_cache_misses");
+    if (hits === null || misses === null || hits + misses === 0) return sentence("zookeeper/nothing-happened");
+    return hits / (hits + misses);
+  });
+}

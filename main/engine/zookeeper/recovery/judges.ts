@@ -1,0 +1,150 @@
+import { sentence, type Fact, type Sentence } from "../../../../contract/sentence";
+import type { Claim, Judge } from "../../engine";
+import { controlOf } from "../../service";
+import {
+  leaderOf,
+  leadersOf,
+  quorumOf,
+  serverIn,
+  serving,
+  votersOf,
+  voting,
+  type EnsembleSnapshot,
+  type Server,
+  type Standing,
+} from "../snapshot";
+import { listText } from "../server-lines";
+
+type Facts = Readonly<Record<string, Fact>>;
+
+/** What the recoveries of ZooKeeper claim of its servers, as data; `zookeeperJudges` says whether a snapshot shows it. */
+export const holds = {
+  standing: (member: string, kind: Standing["kind"]): Claim =>
+    sentence("zookeeper/holds.standing", { member, standing: `zookeeper/role.${kind}` }),
+  stopped: (member: string): Claim => sentence("zookeeper/holds.stopped", { member }),
+  hung: (member: string, pid: number): Claim => sentence("zookeeper/holds.hung", { member, pid }),
+  ended: (member: string, pid: number): Claim => sentence("zookeeper/holds.ended", { member, pid }),
+  serves: (member: string): Claim => sentence("zookeeper/holds.serves", { member }),
+  /** Started, with or without a majority to serve with. */
+  runs: (member: string): Claim => sentence("zookeeper/holds.runs", { member }),
+  leads: (member: string): Claim => sentence("zookeeper/holds.leads", { member }),
+  anotherLeads: (member: string): Claim => sentence("zookeeper/holds.another-leads", { member }),
+  majorityWithout: (member: string): Claim => sentence("zookeeper/holds.majority-without", { member }),
+  allInSync: (): Claim => sentence("zookeeper/holds.all-in-sync"),
+  emptied: (member: string): Claim => sentence("zookeeper/holds.emptied", { member }),
+  hasData: (member: string): Claim => sentence("zookeeper/holds.has-data", { member }),
+} as const;
+
+const memberOf = (facts: Facts): string => String(facts.member);
+
+export const zookeeperJudges: Readonly<Record<string, Judge<EnsembleSnapshot>>> = {
+  "zookeeper/holds.standing": (now, facts) => {
+    const standing = `zookeeper/role.${serverIn(now, memberOf(facts))?.standing.kind ?? "unseen"}`;
+    return standing === facts.standing
+      ? null
+      : sentence("zookeeper/other-standing", { member: memberOf(facts), standing });
+  },
+  "zookeeper/holds.stopped": (now, facts) =>
+    serverIn(now, memberOf(facts))?.standing.kind === "stopped"
+      ? null
+      : sentence("zookeeper/not-proven-stopped", { member: memberOf(facts) }),
+  "zookeeper/holds.hung": (now, facts) => {
+    const standing = serverIn(now, memberOf(facts))?.standing;
+    return standing?.kind === "hung" && standing.pid === facts.pid
+      ? null
+      : sentence("zookeeper/no-longer-hung", { member: memberOf(facts), pid: Number(facts.pid) });
+  },
+  "zookeeper/holds.ended": (now, facts) => {
+    const liveness = serverIn(now, memberOf(facts))?.liveness;
+    const isThere =
+      liveness?.kind !== "value" || (liveness.value.kind === "running" && liveness.value.pid === facts.pid);
+    return isThere ? sentence("zookeeper/still-there", { member: memberOf(facts), pid: Number(facts.pid) }) : null;
+  },
+  "zookeeper/holds.serves": (now, facts) => serves(now, memberOf(facts)),
+  "zookeeper/holds.runs": (now, facts) => {
+    const kind = serverIn(now, memberOf(facts))?.standing.kind;
+    return kind === "waiting" || serves(now, memberOf(facts)) === null
+      ? null
+      : sentence("zookeeper/does-not-run", { member: memberOf(facts) });
+  },
+  "zookeeper/holds.leads": (now, facts) => {
+    const leaders = leadersOf(now).map(({ member }) => member);
+    return leaders.length === 1 && leaders[0] === facts.member
+      ? null
+      : sentence("zookeeper/not-the-one-leader", { member: memberOf(facts), leaders: leaders.join(", ") });
+  },
+  "zookeeper/holds.another-leads": (now, facts) => {
+    const leaders = leadersOf(now).map(({ member }) => member);
+    return leaders.length === 1 && leaders[0] !== facts.member
+      ? null
+      : sentence("zookeeper/no-other-leader", { member: memberOf(facts) });
+  },
+  "zookeeper/holds.majority-without": (now, facts) => majorityWithout(now, memberOf(facts)),
+  "zookeeper/holds.all-in-sync": (now) => allInSync(now),
+  "zookeeper/holds.emptied": (now, facts) => {
+    const disk = diskOf(now, memberOf(facts));
+    return disk !== null && disk.currentEpoch === null && disk.closed.length === 0
+      ? null
+      : sentence("zookeeper/data-there", { member: memberOf(facts) });
+  },
+  "zookeeper/holds.has-data": (now, facts) =>
+    (diskOf(now, memberOf(facts))?.currentEpoch ?? null) === null
+      ? sentence("zookeeper/data-not-seen", { member: memberOf(facts) })
+      : null,
+};
+
+function diskOf(
+  now: EnsembleSnapshot,
+  member: string,
+): { readonly currentEpoch: number | null; readonly closed: readonly string[] } | null {
+  const disk = serverIn(now, member)?.disk;
+  return disk?.kind === "value" ? disk.value : null;
+}
+
+export function serves(now: EnsembleSnapshot, member: string): Sentence | null {
+  const isServing = serving(now).some((server) => server.member === member && server.standing.kind !== "read-only");
+  return isServing ? null : sentence("zookeeper/does-not-serve", { member });
+}
+
+export function allInSync(now: EnsembleSnapshot): Sentence | null {
+  const [has, wants] = [voting(now).length, votersOf(now).length];
+  return has === wants && wants > 0 ? null : sentence("zookeeper/not-all-in-sync", { has, wants });
+}
+
+/** The voters in sync make a majority also when this one does not. */
+export function majorityWithout(now: EnsembleSnapshot, member: string): Sentence | null {
+  const needs = quorumOf(now);
+  const others = voting(now).filter((server) => server.member !== member).length;
+  return needs !== null && others >= needs
+    ? null
+    : sentence("zookeeper/majority-at-risk", { member, others, needs: needs ?? 0 });
+}
+
+/** What every plan rests on: what each server is. */
+export function layoutOf({ servers }: EnsembleSnapshot): readonly Claim[] {
+  return servers.map(({ member, standing }) => holds.standing(member, standing.kind));
+}
+
+/** Why nothing can be stopped or started on a server. */
+export function controlObjections(server: Server): readonly Sentence[] {
+  return controlOf(server.site.settings.control) === null
+    ? [sentence("zookeeper/control-unknown", { member: server.member })]
+    : [];
+}
+
+/** A server that runs on another list must not be restarted among the others by a button. */
+export function listObjections({ servers }: EnsembleSnapshot): readonly Sentence[] {
+  const told = servers.flatMap(({ list }) => (list.kind === "value" ? [listText(list.value)] : []));
+  return new Set(told).size > 1 ? [sentence("zookeeper/lists-differ")] : [];
+}
+
+/** A restart makes a configuration count that was changed since the last one. */
+export function changedWarnings(snapshot: EnsembleSnapshot, members: readonly string[]): readonly Sentence[] {
+  const leader = leaderOf(snapshot);
+  const running = leader?.list.kind === "value" ? listText(leader.list.value) : null;
+  return snapshot.servers
+    .filter(({ member }) => members.includes(member))
+    .filter(({ disk }) => disk.kind === "value" && disk.value.servers.length > 0)
+    .filter(({ disk }) => running !== null && disk.kind === "value" && listText(disk.value.servers) !== running)
+    .map(({ member }) => sentence("zookeeper/warning.configuration-changed", { member }));
+}

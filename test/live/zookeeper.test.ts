@@ -1,0 +1,299 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { Assessment } from "../../contract/assessment";
+import { zookeeper } from "../../main/engine/zookeeper";
+import { openRecorder } from "../engine/recorder";
+import { startLab, whyNoLab, type Lab } from "../lab/start-lab";
+import { openConsole, outcome, verdict, type Console } from "./console";
+
+const why = whyNoLab();
+/** Writes what the cluster answers in each scenario as a recorded case: `EVENKEEL_RECORD=write`. */
+const records = process.env.EVENKEEL_RECORD === "write";
+const all = ["z1", "z2", "z3"];
+
+describe.skipIf(why !== null)(`ZooKeeper on the lab ${why ?? ""}`, () => {
+  let lab: Lab;
+  let console: Console;
+  let mend: (() => Promise<unknown>)[] = [];
+
+  beforeAll(async () => {
+    lab = await startLab("zookeeper");
+    console = openConsole(lab.sshConfigPath);
+  });
+  afterEach(async () => {
+    for (const one of mend.reverse()) await one();
+    mend = [];
+    if (console.hasCluster()) await console.until(isWell, 60_000);
+  });
+  afterAll(async () => {
+    await console.close();
+    await lab.stop();
+  });
+
+  const isWell = (seen: Assessment): boolean => verdict(seen).length === 0;
+  const leader = (seen: Assessment): string =>
+    seen.members.find(({ role }) => role.state === "known" && role.value === "zookeeper/role.leader")?.member ?? "";
+  const others = (name: string): string[] => all.filter((one) => one !== name);
+  const has =
+    (code: string) =>
+    (seen: Assessment): boolean =>
+      verdict(seen).some((one) => one.endsWith(` ${code}`));
+  const wellLeader = async (): Promise<string> =>
+    leader(await console.until((seen) => isWell(seen) && leader(seen) !== ""));
+
+  async function recordCase(name: string, what: string): Promise<void> {
+    if (!records) return;
+    const recorder = openRecorder(lab.sshConfigPath);
+    const about = {
+      what,
+      version: "3.8.0",
+      origin: "three Debian 12 hosts of the lab",
+      withPrevious: name === "healthy",
+    };
+    await recorder.record(zookeeper, console.cluster(), name, about);
+  }
+
+  it("live: zookeeper / A: finds all servers and their unit from one host", async () => {
+    const found = await console.discover("z2");
+    expect(found.problems).toEqual([]);
+    const [cluster] = found.clusters;
+    expect(cluster?.members.map(({ member }) => member)).toEqual(all);
+    expect(cluster?.members[0]?.settings).toMatchObject({
+      port: 2181,
+      adminPort: 8080,
+      serverId: 1,
+      control: "systemd:zookeeper.service",
+      dataDirectory: "/var/lib/zookeeper",
+    });
+    await console.keep(cluster!, "zookeeper");
+  });
+
+  it("live: zookeeper / B: a healthy ensemble has nothing to say", async () => {
+    const seen = await console.until(isWell);
+    expect([seen.level, seen.unknowns]).toEqual(["ok", 0]);
+    expect(leader(seen)).not.toBe("");
+    await recordCase("healthy", "Nothing; looked at twice.");
+  });
+
+  it("live: zookeeper / C: shares connections, watches and requests out over the servers", async () => {
+    await console.read();
+    const { balances } = await console.read();
+    expect(balances.map(({ measure }) => measure)).toEqual([
+      "zookeeper/balance.connections",
+      "zookeeper/balance.watches",
+      "zookeeper/balance.packets",
+    ]);
+    expect(balances.every(({ shares }) => shares.every(({ amount }) => amount.state === "known"))).toBe(true);
+  });
+
+  it("live: zookeeper / D: every server tells the same leader, epoch and list", async () => {
+    const { consistency } = await console.read();
+    expect(consistency.witnesses.map(({ verdict: said }) => said)).toEqual([
+      "holds",
+      "holds",
+      "holds",
+      "holds",
+      "holds",
+    ]);
+  });
+
+  it("live: zookeeper / E: one voter and one host may fail", async () => {
+    expect(
+      (await console.read()).tolerances.map(({ needs, has: sync, tolerates }) => [needs, sync, tolerates]),
+    ).toEqual([
+      [2, 3, 1],
+      [2, 3, 1],
+    ]);
+  });
+
+  it("live: zookeeper / H: shows connections, waiting requests, latency and the cache of answers", async () => {
+    const { members } = await console.read();
+    const names = members[0]?.figures.filter(({ figure }) => figure.state === "known").map(({ name }) => name);
+    for (const name of ["connections", "waiting", "latency", "longest", "watches", "throttled"])
+      expect(names).toContain(`zookeeper/figure.${name}`);
+  });
+
+  it("live: zookeeper / leader-killed: the others elect one, and the dead one is named; its button starts it", async () => {
+    const old = await wellLeader();
+    await lab.faults.kill(old, "zookeeper");
+    mend.push(() => lab.faults.revive(old, "zookeeper"));
+    const seen = await console.until((now) => leader(now) !== "" && has("zookeeper/ServerStopped")(now));
+    expect(verdict(seen)).toEqual(["degraded zookeeper/FollowersNotSynced", "degraded zookeeper/ServerStopped"]);
+    expect(seen.tolerances[0]).toMatchObject({ has: 2, tolerates: 0 });
+    await recordCase("leader-killed", "The leader was killed and kept dead.");
+    const [follower = ""] = others(old).filter((one) => one !== leader(seen));
+    expect(await console.plan("zookeeper/restart-server", follower)).toMatchObject({ state: "refused" });
+    expect(await console.plan("zookeeper/resync-server", follower)).toMatchObject({ state: "refused" });
+    expect(outcome(await console.recover("zookeeper/restart-server", old))).toBe("done");
+  });
+
+  it("live: zookeeper / leader-hung: a process that answers nobody is hung, not down, and can be ended and started", async () => {
+    const old = await wellLeader();
+    await lab.faults.hang(old, "zookeeper");
+    const seen = await console.until((now) => leader(now) !== "" && leader(now) !== old);
+    expect(verdict(seen)).toEqual(["degraded zookeeper/FollowersNotSynced", "degraded zookeeper/ServerHung"]);
+    await recordCase("leader-hung", "The leader was stopped by SIGSTOP, and the others had elected another.");
+    expect(outcome(await console.recover("zookeeper/restart-server", old))).toBe("done");
+  });
+
+  it("live: zookeeper / restart-server: restarts a follower while the others make a majority", async () => {
+    const [follower = ""] = others(await wellLeader());
+    expect(outcome(await console.recover("zookeeper/restart-server", follower))).toBe("done");
+  });
+
+  it("live: zookeeper / move-leadership: the leader is restarted and another leads", async () => {
+    const old = await wellLeader();
+    expect(outcome(await console.recover("zookeeper/move-leadership", old))).toBe("done");
+    expect(leader(await console.read())).not.toBe(old);
+  });
+
+  it("live: zookeeper / rolling-restart: every server is restarted, the leader last, all in sync between", async () => {
+    const old = await wellLeader();
+    const run = await console.recover("zookeeper/rolling-restart", "all");
+    expect(outcome(run)).toBe("done");
+    expect(run.steps.map(({ step }) => step.node).slice(-2)).toEqual([old, old]);
+  });
+
+  it("live: zookeeper / resync-server: a follower takes the leader's data anew and its own are kept aside", async () => {
+    const [follower = ""] = others(await wellLeader());
+    expect(outcome(await console.recover("zookeeper/resync-server", follower))).toBe("done");
+    expect(await lab.run(follower, "ls /var/lib/zookeeper")).toContain("version-2.kept-epoch-");
+  });
+
+  it("live: zookeeper / minority-partition: the cut server is cut off, the ensemble is not lost", async () => {
+    const [cut = ""] = others(await wellLeader());
+    await lab.faults.partition([cut], others(cut));
+    mend.push(() => lab.faults.healPartitions());
+    const seen = await console.until(has("zookeeper/ServerCutOff"));
+    expect(verdict(seen)).toContain("degraded zookeeper/ServerCutOff");
+    expect(seen.level).toBe("degraded");
+    await recordCase("minority-partition", "One follower was cut off from the two others.");
+  });
+
+  it("live: zookeeper / majority-partition: from the minority's side it says that it cannot see, never that it is down", async () => {
+    const [near = ""] = others(await wellLeader());
+    await lab.faults.partition([near, "desktop"], others(near));
+    mend.push(() => lab.faults.healPartitions());
+    const seen = await console.until(has("zookeeper/NoLeader"), 60_000);
+    expect(verdict(seen).filter((one) => one.includes("zookeeper/"))).toEqual([
+      "unknown zookeeper/NoLeader",
+      "unknown zookeeper/ServerNotRead",
+      "unknown zookeeper/ServerNotRead",
+    ]);
+    expect(seen.tolerances[0]).toMatchObject({ has: null, tolerates: null });
+    await recordCase("majority-partition", "The desktop and one server were cut off from the two others.");
+  });
+
+  it("live: zookeeper / split-view: two that say they lead are named within one look", async () => {
+    const old = await wellLeader();
+    await lab.faults.partition([old], others(old));
+    mend.push(() => lab.faults.healPartitions());
+    await lab.faults.hang(old, "zookeeper");
+    await console.until((now) => leader(now) !== "" && leader(now) !== old);
+    await lab.faults.resume(old, "zookeeper");
+    const seen = await console.read();
+    expect(verdict(seen)).toContain("critical zookeeper/TwoLeaders");
+    await recordCase("split-view", "The leader was cut off and paused; the others elected another before it went on.");
+  });
+
+  it("live: zookeeper / quorum-lost: no majority is said though the last one answers imok; only starting the others is offered", async () => {
+    const last = await wellLeader();
+    for (const one of others(last)) {
+      await lab.faults.kill(one, "zookeeper");
+      mend.push(() => lab.faults.revive(one, "zookeeper"));
+    }
+    const seen = await console.until(has("zookeeper/QuorumLost"));
+    expect(verdict(seen)).toEqual(["critical zookeeper/QuorumLost"]);
+    expect(seen.findings.find(({ code }) => code === "zookeeper/QuorumLost")?.facts).toMatchObject({
+      stillSayOk: last,
+    });
+    await recordCase("quorum-lost", "Two of three servers were killed.");
+    const offered = seen.recoveries.filter(
+      ({ objections, targets }) => objections.length === 0 && targets.some((one) => one.objections.length === 0),
+    );
+    expect(offered.map(({ action }) => action)).toEqual(["zookeeper/restart-server"]);
+    expect(outcome(await console.recover("zookeeper/restart-server", others(last)[0] ?? ""))).toBe("done");
+  });
+
+  it("live: zookeeper / disk-full: the full disk is named, and the server that still serves is not called down", async () => {
+    await lab.faults.fillDisk("z1");
+    mend.push(() => lab.faults.freeDisk("z1"));
+    const seen = await console.until(has("linux/DiskFull"), 90_000);
+    expect(verdict(seen)).toEqual(["critical linux/DiskFull"]);
+  });
+
+  it("live: zookeeper / restart-storm: a server that ends again and again is named", async () => {
+    const [one = ""] = others(await wellLeader());
+    await lab.run(
+      one,
+      "mkdir -p /run/systemd/system/zookeeper.service.d; printf '[Unit]\\nStartLimitIntervalSec=0\\n[Service]\\nRestart=always\\nRestartSec=100ms\\n' >/run/systemd/system/zookeeper.service.d/storm.conf; systemctl daemon-reload; systemctl restart zookeeper",
+    );
+    mend.push(() => lab.run(one, "rm -r /run/systemd/system/zookeeper.service.d; systemctl daemon-reload"));
+    const seen = await console.until((now) => {
+      void lab.attempt(one, "systemctl kill -s KILL zookeeper");
+      return has("zookeeper/KeepsRestarting")(now);
+    });
+    expect(verdict(seen)).toContain("degraded zookeeper/KeepsRestarting");
+    expect(seen.level).toBe("degraded");
+  });
+
+  it("live: zookeeper / clock-skew: a host whose clock is off is named, the ensemble is not", async () => {
+    await lab.faults.skewClock("z1", 120);
+    mend.push(() => lab.faults.restoreClock("z1"));
+    const seen = await console.until(has("linux/ClockOff"), 90_000);
+    expect(verdict(seen)).toEqual(["degraded linux/ClockOff"]);
+  });
+
+  it("live: zookeeper / words-refused: where the words are refused the AdminServer is read, and it says so", async () => {
+    const [one = ""] = others(await wellLeader());
+    const set = (words: string): Promise<string> =>
+      lab.run(
+        one,
+        `sed -i 's/^4lw.*/4lw.commands.whitelist=${words}/' /etc/zookeeper/conf/zoo.cfg; systemctl restart zookeeper`,
+      );
+    await set("srvr");
+    mend.push(() => set("*"));
+    const seen = await console.until(has("zookeeper/WordsRefused"));
+    await recordCase("words-refused", "One server allows no four-letter word but srvr.");
+    expect(verdict(await console.until((now) => now.findings.length === 1, 20_000).catch(() => seen))).toEqual([
+      "watch zookeeper/WordsRefused",
+    ]);
+  });
+
+  it("live: zookeeper / wrong-port: a port where nobody listens is not read, and never stopped", async () => {
+    await console.change("z3", { port: 2999, adminPort: 2998 });
+    mend.push(() => console.change("z3", { port: 2181, adminPort: 8080 }));
+    const seen = await console.read();
+    expect(verdict(seen).filter((one) => one.includes("ServerNotRead"))).toEqual(["unknown zookeeper/ServerNotRead"]);
+    expect(seen.findings.map(({ code }) => code)).not.toContain("zookeeper/ServerStopped");
+    await recordCase("refused", "The port and the admin port of one server are wrong.");
+  });
+
+  it("live: zookeeper / garbled: another service on the port is not taken for ZooKeeper", async () => {
+    await console.change("z3", { port: 22, adminPort: 22 });
+    mend.push(() => console.change("z3", { port: 2181, adminPort: 8080 }));
+    const seen = await console.read();
+    expect(verdict(seen).filter((one) => one.includes("ServerNotRead"))).toEqual(["unknown zookeeper/ServerNotRead"]);
+    await recordCase("garbled", "The port of one server is that of its SSH service.");
+  });
+
+  it("live: zookeeper / lists-differ: a changed server list is named before a restart makes it count", async () => {
+    await lab.run("z1", "sed -i.kept '/^server.3/d' $(readlink -f /etc/zookeeper/conf)/zoo.cfg*");
+    mend.push(() => lab.run("z1", "cd $(readlink -f /etc/zookeeper/conf); for f in *.kept; do mv $f ${f%.kept}; done"));
+    const seen = await console.until(has("zookeeper/ConfigurationChanged"));
+    expect(verdict(seen)).toEqual(["degraded zookeeper/ConfigurationChanged"]);
+    await recordCase(
+      "lists-differ",
+      "The third server was taken out of one server's configuration, and nothing restarted.",
+    );
+  });
+
+  it("live: zookeeper / host-gone: a host without power cannot be seen, and is not called stopped", async () => {
+    const [one = ""] = others(await wellLeader());
+    await lab.faults.switchOff(one);
+    mend.push(() => lab.faults.switchOn(one));
+    const seen = await console.until(has("zookeeper/ServerNotRead"), 60_000);
+    expect(seen.findings.map(({ code }) => code)).not.toContain("zookeeper/ServerStopped");
+    expect(verdict(seen)).toContain("degraded zookeeper/FollowersNotSynced");
+    await recordCase("one-node-silent", "One host was switched off.");
+  });
+});
