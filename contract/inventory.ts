@@ -88,6 +88,8 @@ export const questionSchema = z.discriminatedUnion("kind", [
     node: z.string(),
     user: z.string(),
     attempt: z.number(),
+    /** What the server says before a login, made inert; left out when it says nothing. */
+    banner: z.string().optional(),
   }),
   z.object({
     kind: z.literal("sudo-password"),
@@ -103,6 +105,7 @@ export const questionSchema = z.discriminatedUnion("kind", [
     title: z.string(),
     instruction: z.string(),
     prompts: z.array(z.object({ text: z.string(), echo: z.boolean() })),
+    banner: z.string().optional(),
   }),
   z.object({
     kind: z.literal("engine-password"),

@@ -24,6 +24,7 @@ import { createRunner } from "./recovery/runner";
 import { beatMs, createTrust } from "./recovery/trust";
 import { hostKeyCheck } from "./ssh/host-keys";
 import { createAccess } from "./ssh/pool";
+import { createSessionSecrets } from "./ssh/session-secrets";
 import { readSshConfig, resolveLogin } from "./ssh/ssh-config";
 import { createHistory } from "./store/history";
 import { openDocument } from "./store/durable-file";
@@ -55,8 +56,10 @@ export function createCore(parts: CoreParts): Core {
 
   const desktop = { homeDirectory: homedir(), user: userInfo().username, environment: process.env };
   const config = (): ReturnType<typeof readSshConfig> => readSshConfig(parts.sshConfigPath, desktop);
+  const secrets = createSessionSecrets();
   const access = createAccess({
     clock,
+    secrets,
     random: Math.random,
     newNonce: () => randomBytes(16).toString("hex"),
     asker: questions,
@@ -143,6 +146,7 @@ export function createCore(parts: CoreParts): Core {
       questions.close();
       wire.close();
       await access.close();
+      secrets.wipe();
       journal.close();
       await history.close();
       if (lock?.kind === "held") lock.release();

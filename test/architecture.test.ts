@@ -17,7 +17,15 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "@tanstack/react-virtual",
     "zustand",
   ],
-  "main/ssh/": ["contract/", "main/clock", "main/ssh/", "ssh2", "node:"],
+  "main/ssh/": [
+    "contract/",
+    "main/clock",
+    "main/ssh/",
+    "ssh2",
+    "bcrypt-pbkdf",
+    "hash-wasm/dist/argon2.umd.min.js?raw",
+    "node:",
+  ],
   "main/probe/": [
     "contract/",
     "main/clock",

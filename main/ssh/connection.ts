@@ -10,15 +10,18 @@ import type { Clock } from "../clock";
 import { allowedAlgorithms, openToPrefixTruncation, readCryptoAbilities } from "./algorithms";
 import type { Asker } from "./asker";
 import { dialBy, openShellOf } from "./built-in-channels";
+import { allowCertificates } from "./certificate-signatures";
 import type { Gate } from "./gate";
 import { createHandshakeLog, stopLogging, type HandshakeLog } from "./handshake-log";
 import type { HostKeyCheck } from "./host-key-check";
 import { createHostVerifier } from "./host-verifier";
+import { hearLoginAnswers } from "./login-answers";
 import { createLoginAttempts, type LoginAttempts } from "./login-attempts";
 import { createPatience, type Patience } from "./patience";
-import type { Passphrases } from "./private-key";
 import { isCertificateType } from "./public-key";
 import type { ResolvedLogin } from "./resolved-login";
+import { createServerWords } from "./server-words";
+import type { SessionSecrets } from "./session-secrets";
 import { SshError } from "./ssh-error";
 import { createLoss, type Connection, type Loss } from "./transport";
 
@@ -26,7 +29,7 @@ export interface ConnectionParts {
   readonly clock: Clock;
   readonly asker: Asker;
   readonly hostKeys: HostKeyCheck;
-  readonly passphrases: Passphrases;
+  readonly secrets: SessionSecrets;
   /** The line before one sshd: so many logins at once, and no more. */
   readonly gateOf: (hop: ResolvedLogin) => Gate;
 }
@@ -54,7 +57,10 @@ export async function connect(login: ResolvedLogin, parts: ConnectionParts): Pro
         const stream = below === undefined ? null : await dialThrough(below, hop, loss);
         const client = new Client();
         clients.push(client);
-        client.on("error", (error) => loss.lose(lostError(hop, error)));
+        client.on("error", (error: Error & { level?: string }) => {
+          // A key that cannot sign is passed over like one that was refused; ssh2 goes on with the next.
+          if (error.level !== "agent") loss.lose(lostError(hop, error));
+        });
         client.on("close", () =>
           loss.lose(new SshError("link-lost", hop.host, { problem: "the connection was closed" })),
         );
@@ -104,18 +110,49 @@ async function logIn(
     const patience = createPatience(hop.connectTimeoutMs + stageMs, () =>
       reject(new SshError("silent", hop.host, { stage: "login" })),
     );
-    const asker = patientAsker(parts.asker, patience, loss);
-    const attempts = createLoginAttempts(hop, { ...parts, asker });
+    const asker = withdrawnWith(loss, parts.asker);
+    const words = createServerWords();
+    client.on("banner", words.note);
+    const attempts = createLoginAttempts(hop, {
+      asker,
+      secrets: parts.secrets,
+      patience,
+      nowMs: () => parts.clock.nowMs(),
+      banner: words.said,
+      giveUp: loss.lose,
+    });
     const settle = (error: SshError | null): void => {
       patience.stop();
       if (error === null) resolve();
       else reject(error);
     };
-    client.once("ready", () => settle(null));
-    loss.listen((error) => settle(refusal ?? attempts.failure() ?? disagreed(hop, handshake) ?? error));
-    client.once("handshake", (agreed) => {
+    let agreed = false;
+    let ready = false;
+    client.once("ready", () => {
+      ready = true;
+      attempts.succeeded();
+      settle(null);
+    });
+    client.on("change password", () => loss.lose(new SshError("password-expired", hop.host, { user: hop.user })));
+    loss.listen((error) => {
+      if (ready) return;
+      const isVerdict = agreed && ["link-lost", "unreachable", "dropped", "login-refused"].includes(error.kind);
+      attempts.over(isVerdict);
+      const told = { user: hop.user, methods: attempts.methods(), said: words.said() || "–" };
+      const ended =
+        error.kind === "login-refused"
+          ? new SshError("login-refused", hop.host, told, error)
+          : isVerdict
+            ? new SshError("login-ended", hop.host, { ...told, problem: String(error.facts.problem) }, error)
+            : error;
+      settle(refusal ?? attempts.failure() ?? disagreed(hop, handshake) ?? ended);
+    });
+    client.once("handshake", (algorithmsAgreed) => {
+      agreed = true;
       stopLogging(client);
-      refusal ??= unsafeHandshake(hop, agreed, handshake);
+      allowCertificates(client);
+      hearLoginAnswers(client, { refused: attempts.refused, told: words.note });
+      refusal ??= unsafeHandshake(hop, algorithmsAgreed, handshake);
       if (refusal !== null) loss.lose(refusal);
     });
     client.connect({
@@ -125,7 +162,7 @@ async function logIn(
       keepaliveInterval: keepaliveIntervalMs,
       keepaliveCountMax,
       algorithms: { ...algorithms, serverHostKey: [...serverHostKey] as ServerHostKeyAlgorithm[] },
-      hostVerifier: createHostVerifier(hop, parts.hostKeys, asker, (error) => (refusal = error)),
+      hostVerifier: createHostVerifier(hop, parts.hostKeys, patiently(patience, asker), (error) => (refusal = error)),
       authHandler: authHandlerOf(attempts),
       debug: handshake.note,
     });
@@ -134,15 +171,20 @@ async function logIn(
   });
 }
 
-/** The clock of this side stands still while a person thinks; a question is withdrawn when its connection is gone. */
-function patientAsker(asker: Asker, patience: Patience, loss: Loss): Asker {
+/** A question is withdrawn when its connection is gone, but for a passphrase: that is of a key, and other hosts wait for it. */
+function withdrawnWith(loss: Loss, asker: Asker): Asker {
   const gone = new AbortController();
   loss.listen(() => gone.abort());
+  return { ask: (question) => asker.ask(question, question.kind === "passphrase" ? undefined : gone.signal) };
+}
+
+/** The clock of this side stands still while a person thinks. */
+function patiently(patience: Patience, asker: Asker): Asker {
   return {
     ask: async (question) => {
       patience.pause();
       try {
-        return await asker.ask(question, gone.signal);
+        return await asker.ask(question);
       } finally {
         patience.resume();
       }
@@ -168,20 +210,22 @@ function unsafeHandshake(hop: ResolvedLogin, agreed: NegotiatedAlgorithms, hands
 }
 
 function authHandlerOf(attempts: LoginAttempts): NonNullable<ConnectConfig["authHandler"]> {
-  return (methodsLeft, _partial, next) => {
+  return (_methodsLeft, _isPartial, next) => {
     // The typings leave out `false`, ssh2's own word for "nothing left to try".
     const answer = next as (method: AnyAuthMethod | false) => void;
-    attempts.next(methodsLeft).then(answer, () => answer(false));
+    attempts.next().then(answer, () => answer(false));
   };
 }
 
 /** ssh2 tells what failed by `level` and by its text. */
-function lostError(hop: ResolvedLogin, error: Error & { level?: string; code?: string }): SshError {
+function lostError(hop: ResolvedLogin, error: Error & { level?: string; code?: string | number }): SshError {
   const facts = { address: hop.hostName, port: hop.port, user: hop.user, problem: error.message };
   // sshd drops a login beyond its limits without a word; the socket ends before the greeting, or is reset.
   if (/lost before handshake/i.test(error.message) || error.code === "ECONNRESET")
     return new SshError("dropped", hop.host, facts, error);
   if (error.level === "client-authentication") return new SshError("login-refused", hop.host, facts, error);
+  // A number is the reason the server gave for disconnecting.
+  if (typeof error.code === "number") return new SshError("link-lost", hop.host, facts, error);
   if (error.level === "client-timeout") return new SshError("silent", hop.host, { stage: "keepalive" }, error);
   if (error.code === "ENOTFOUND" || error.code === "EAI_AGAIN")
     return new SshError("unresolvable", hop.host, facts, error);

@@ -7,8 +7,8 @@ import { connect } from "./connection";
 import { createGate, type Gate } from "./gate";
 import type { HostKeyCheck } from "./host-key-check";
 import { createNodeLink, type NodeLink } from "./node-link";
-import type { Passphrases } from "./private-key";
 import type { ResolvedLogin } from "./resolved-login";
+import { createSessionSecrets, type SessionSecrets } from "./session-secrets";
 import { SshError } from "./ssh-error";
 import { createSudoPasswords } from "./sudo";
 import type { Connection } from "./transport";
@@ -21,6 +21,8 @@ export interface AccessParts {
   readonly newNonce: () => string;
   readonly asker: Asker;
   readonly hostKeys: HostKeyCheck;
+  /** What the person typed this session; left out, this access keeps its own. */
+  readonly secrets?: SessionSecrets;
   readonly resolve: (login: Login) => Promise<ResolvedLogin>;
 }
 
@@ -33,7 +35,7 @@ export function createAccess(parts: AccessParts): Access {
   const links = new Map<string, NodeLink>();
   const logins = new Map<string, string>();
   const listeners = new Set<(node: string, state: LinkState) => void>();
-  const passphrases: Passphrases = new Map();
+  const secrets = parts.secrets ?? createSessionSecrets();
   const gates = new Map<string, Gate>();
   const sudo = createSudoPasswords(parts.asker);
 
@@ -54,7 +56,7 @@ export function createAccess(parts: AccessParts): Access {
           { ...resolved, host: node },
           {
             ...parts,
-            passphrases,
+            secrets,
             gateOf: (hop) => {
               const at = hops.findIndex((one) => one.hostName === hop.hostName && one.port === hop.port);
               last = gateOf({ hopsBefore: hops.slice(0, Math.max(0, at)), hop });

@@ -25,7 +25,7 @@ const packages = {
     "fonts-dejavu-core",
     "fonts-noto-cjk",
   ],
-  tests: ["openssh-server", "openssh-client", "procps", "util-linux"],
+  tests: ["openssh-server", "openssh-client", "putty-tools", "libpam-oath", "procps", "util-linux"],
   // On a person's machine a database server is not installed for a test; that test then says that it was skipped.
   ci: ["postgresql"],
   // The hosts have their own packages, in a root file system that the lab builds; these are what builds and runs it.

@@ -6,6 +6,7 @@ import { connect, type ConnectionParts } from "../../main/ssh/connection";
 import { createGate } from "../../main/ssh/gate";
 import { hostKeyCheck } from "../../main/ssh/host-keys";
 import type { ResolvedLogin } from "../../main/ssh/resolved-login";
+import { createSessionSecrets } from "../../main/ssh/session-secrets";
 import { SshError } from "../../main/ssh/ssh-error";
 import type { Connection } from "../../main/ssh/transport";
 
@@ -64,9 +65,9 @@ export async function outcomeOf(login: ResolvedLogin, parts: Partial<ConnectionP
 }
 
 export function connectTo(login: ResolvedLogin, parts: Partial<ConnectionParts> = {}): Promise<Connection> {
-  const passphrases = new Map<string, string>();
+  const secrets = createSessionSecrets();
   const standard = { clock: systemClock, asker: createPerson(), hostKeys: hostKeyCheck, gateOf: () => createGate() };
-  return connect(login, { ...standard, passphrases, ...parts });
+  return connect(login, { ...standard, secrets, ...parts });
 }
 
 /** The error of a connection that must not come about. */
