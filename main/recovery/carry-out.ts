@@ -206,7 +206,10 @@ async function verify(parts: CarryOutParts, live: LiveRun, work: Work): Promise<
     const reason = seen.kind === "unread" ? seen.reason : (seen.missing[0] ?? null);
     held = reason === null ? held + 1 : 0;
     missing = reason ?? missing;
-    if (held === 2) return end(parts, live, work.isUndo ? "undone" : "done", sentence("recovery/verified"));
+    if (held === 2)
+      return work.isUndo
+        ? end(parts, live, "undone", sentence("recovery/verified-undone"))
+        : end(parts, live, "done", sentence("recovery/verified"));
     await parts.pause(parts.lookEveryMs);
   } while (parts.clock.monotonicMs() < until);
   end(parts, live, "in-doubt", missing);

@@ -39,7 +39,7 @@ export async function settled(parts: CarryOutParts, cluster: Cluster, run: RunRe
       return {
         ...moved(run, isUndoing(run) ? "undone" : "done"),
         steps: run.steps.map((step) => (isInDoubt(step) ? { ...step, state: "kept" } : step)),
-        verdict: sentence("recovery/verified"),
+        verdict: sentence(isUndoing(run) ? "recovery/verified-undone" : "recovery/verified"),
       };
     case "step":
       return {

@@ -88,7 +88,7 @@ function HereYouAre({ run }: { readonly run: RunRecord }): ReactElement {
   const unsent = run.steps.filter(({ state }) => state === "skipped").length;
   return (
     <Alert color="orange" mt="xs" icon={<IconAlertTriangle aria-hidden />}>
-      {word("ui/here-you-are", { kept, unsent })}
+      {word("ui/here-you-are", { kept, unsent })} {word(run.undoObstacle === null ? "ui/here-undo" : "ui/here-onward")}
     </Alert>
   );
 }

@@ -35,22 +35,21 @@ export function RecoveryView({ assessment }: { readonly assessment: Assessment }
 
   if (plan !== null)
     return <PlanCard plan={plan} clusterName={assessment.name} obstacle={obstacle} close={() => setPlan(null)} />;
+  // What is under way, or waits for a word, comes before what else could be done.
+  const isWaiting = own.some((run) => isOwed(run) || run.needsAcknowledgement);
+  const offers = (
+    <Offers
+      assessment={assessment}
+      isBlocked={obstacle !== null}
+      draw={(action, target) => draw(request("recovery:plan", { clusterId, action, target }))}
+    />
+  );
   return (
     <Stack>
       <InDoubt runs={own} />
       {obstacle !== null && <NotNow reasons={[obstacle]} />}
       {refusal.length > 0 && <NotNow reasons={refusal} />}
-      <Title order={2} size="h3">
-        {word("ui/offer")}
-      </Title>
-      {assessment.recoveries.map((offer) => (
-        <Offer
-          key={offer.action}
-          offer={offer}
-          isBlocked={obstacle !== null}
-          draw={(action, target) => draw(request("recovery:plan", { clusterId, action, target }))}
-        />
-      ))}
+      {!isWaiting && offers}
       <Title order={2} size="h3">
         {word("ui/runs")}
       </Title>
@@ -58,14 +57,37 @@ export function RecoveryView({ assessment }: { readonly assessment: Assessment }
       {own.map((run, at) => (
         <RunCard key={run.runId} run={run} isOpen={at === 0} planUndo={planUndo} />
       ))}
+      {isWaiting && offers}
     </Stack>
   );
 }
 
+interface OffersProps {
+  readonly assessment: Assessment;
+  readonly isBlocked: boolean;
+  readonly draw: (action: string, target: string) => Promise<void>;
+}
+
+function Offers({ assessment, isBlocked, draw }: OffersProps): ReactElement {
+  const { word } = useWords();
+  return (
+    <>
+      <Title order={2} size="h3">
+        {word("ui/offer")}
+      </Title>
+      {assessment.recoveries.map((offer) => (
+        <Offer key={offer.action} offer={offer} isBlocked={isBlocked} draw={draw} />
+      ))}
+    </>
+  );
+}
+
+function isOwed({ endedAt, state, acknowledgement }: RunRecord): boolean {
+  return endedAt === null || (state === "in-doubt" && acknowledgement === null);
+}
+
 /** Runs that are still owed an answer stand before all others. */
 function newestFirst(runs: readonly RunRecord[]): readonly RunRecord[] {
-  const isOwed = ({ endedAt, state, acknowledgement }: RunRecord): boolean =>
-    endedAt === null || (state === "in-doubt" && acknowledgement === null);
   return [...runs].sort(
     (one, other) => Number(isOwed(other)) - Number(isOwed(one)) || other.approvedAt - one.approvedAt,
   );

@@ -173,7 +173,7 @@ describe.skipIf(missing !== null)(`the main job on a real cluster ${missing ?? "
     core = open();
     const { runId } = stopped;
     const undone = await carryOut(ask("recovery:plan-undo", { runId }));
-    expect([undone.state, undone.verdict]).toEqual(["undone", { code: "recovery/verified", facts: {} }]);
+    expect([undone.state, undone.verdict]).toEqual(["undone", { code: "recovery/verified-undone", facts: {} }]);
     expect((await lab.primary())?.name).toBe("keel-3");
     expect(undone.acts.map(({ kind }) => kind)).toEqual(["approved", "stop-asked", "undo-approved"]);
     await ask("recovery:acknowledge", { runId, note: "seen" });
