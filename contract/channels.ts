@@ -3,6 +3,7 @@ import type { EventName, RequestName } from "./channel-names";
 import { assessmentSchema, clusterSummarySchema } from "./assessment";
 import { evidenceDetailSchema } from "./figure";
 import { historyRequestSchema, historySchema } from "./history";
+import { hostKeysSchema, stoppedPasswordSchema } from "./host-keys";
 import {
   answerSchema,
   discoveredClusterSchema,
@@ -63,6 +64,23 @@ export const requests = {
     z.object({ name: z.string().min(1).max(80), cluster: discoveredClusterSchema }).strict(),
     clusterId,
   ),
+  "host-key:read": request(z.object({ login: loginSchema.strict() }).strict(), hostKeysSchema),
+  /** Puts the key a host shows now in the place of the known one; refused unless name and both fingerprints are what they are said to be. */
+  "host-key:replace": request(
+    z
+      .object({
+        login: loginSchema.strict(),
+        typed: z.string().max(400),
+        oldFingerprint: z.string().max(128),
+        newFingerprint: z.string().max(128),
+        reason: z.string().min(1).max(2000),
+      })
+      .strict(),
+    hostKeysSchema,
+  ),
+  "logins:stopped": request(nothing, z.array(stoppedPasswordSchema)),
+  /** The person's act after which passwords and passphrases are asked for again. */
+  "logins:ask-again": request(nothing, nothing),
   "question:list": request(nothing, z.array(questionSchema)),
   "question:answer": request(z.object({ questionId: z.string().max(64), answer: answerSchema }).strict(), nothing),
 

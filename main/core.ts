@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { z } from "zod";
 import type { EventName, EventPayload } from "../contract/channels";
+import { hostKeyRecordSchema } from "../contract/host-keys";
 import { clusterSchema, type Cluster } from "../contract/inventory";
 import { preferencesSchema, standardPreferences } from "../contract/preferences";
 import { sentence, type Sentence } from "../contract/sentence";
@@ -13,6 +14,7 @@ import type { AnyEngine } from "./engine/engine";
 import { engines, hostEngine } from "./engine/registry";
 import { answer, RequestError } from "./ipc/answer";
 import { createHandlers } from "./ipc/handlers";
+import { createHostKeyDesk } from "./ipc/host-keys";
 import { createPasswords } from "./ipc/passwords";
 import { createQuestions } from "./ipc/questions";
 import { createMonitor } from "./monitor/monitor";
@@ -26,6 +28,7 @@ import { hostKeyCheck } from "./ssh/host-keys";
 import { createAccess } from "./ssh/pool";
 import { createSessionSecrets } from "./ssh/session-secrets";
 import { readSshConfig, resolveLogin } from "./ssh/ssh-config";
+import { openAuditLog } from "./store/audit-log";
 import { createHistory } from "./store/history";
 import { openDocument } from "./store/durable-file";
 import { takeLock, type Lock } from "./store/lock";
@@ -125,6 +128,15 @@ export function createCore(parts: CoreParts): Core {
     history,
     questions,
     access,
+    secrets,
+    hostKeys: createHostKeyDesk({
+      clock,
+      asker: questions,
+      secrets,
+      resolve: async (login) => resolveLogin(await config(), login),
+      log: openAuditLog(at("host-keys.log"), hostKeyRecordSchema),
+      operator: desktop.user,
+    }),
     config,
     wire,
     monitor,

@@ -22,10 +22,12 @@ import { buildReport } from "../report/build-report";
 import { reportAsHtml } from "../report/as-html";
 import { reportAsJson } from "../report/as-json";
 import type { Access } from "../ssh/access";
+import type { SessionSecrets } from "../ssh/session-secrets";
 import { listHosts, resolveLogin, type SshConfig } from "../ssh/ssh-config";
 import type { HistoryStore } from "../store/history";
 import { replace, type Document } from "../store/durable-file";
 import { RequestError, type Handlers } from "./answer";
+import type { HostKeyDesk } from "./host-keys";
 import type { Questions } from "./questions";
 
 export interface HandlerParts {
@@ -36,6 +38,8 @@ export interface HandlerParts {
   readonly history: HistoryStore;
   readonly questions: Questions;
   readonly access: Access;
+  readonly secrets: SessionSecrets;
+  readonly hostKeys: HostKeyDesk;
   readonly config: () => Promise<SshConfig>;
   readonly wire: Wire;
   readonly monitor: Monitor;
@@ -135,6 +139,10 @@ export function createHandlers(parts: HandlerParts): CoreHandlers {
       parts.announce("fleet:changed", fleet());
       return Promise.resolve({ clusterId: added.clusterId });
     },
+    "host-key:read": ({ login }) => parts.hostKeys.read(login),
+    "host-key:replace": (replacement) => parts.hostKeys.replace(replacement),
+    "logins:stopped": () => Promise.resolve([...parts.secrets.stopped()]),
+    "logins:ask-again": () => Promise.resolve(parts.secrets.askAgain()),
     "question:list": () => Promise.resolve([...parts.questions.open()]),
     "question:answer": ({ questionId, answer }) => {
       if (!parts.questions.answer(questionId, answer))

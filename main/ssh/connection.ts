@@ -133,7 +133,7 @@ async function logIn(
       attempts.succeeded();
       settle(null);
     });
-    client.on("change password", () => loss.lose(new SshError("password-expired", hop.host, { user: hop.user })));
+    client.on("change password", () => loss.lose(new SshError("password-expired", hop.host)));
     loss.listen((error) => {
       if (ready) return;
       const isVerdict = agreed && ["link-lost", "unreachable", "dropped", "login-refused"].includes(error.kind);

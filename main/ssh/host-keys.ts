@@ -34,12 +34,28 @@ export const hostKeyCheck: HostKeyCheck = {
   },
 };
 
+/** Those of each type, in the order in which types are offered for a host nothing is known of. */
+export const hostKeyAlgorithms: readonly (readonly string[])[] = Object.values(algorithmsOf);
+
+/** The plain lines of the host itself. Throws SshError where a file cannot be read. */
+export async function knownKeysOf(login: ResolvedLogin): Promise<readonly KnownHostLine[]> {
+  return (await readableLines(login)).own.filter((line) => line.marker === "plain");
+}
+
+export async function isRevoked(login: ResolvedLogin, key: Buffer): Promise<boolean> {
+  return judge(await readableLines(login), key).kind === "revoked";
+}
+
 async function offeredLines(login: ResolvedLogin): Promise<readonly KnownHostLine[]> {
+  const { own, portless } = await readableLines(login);
+  const plain = (lines: readonly KnownHostLine[]): readonly KnownHostLine[] =>
+    lines.filter((line) => line.marker === "plain");
+  return plain(own).length > 0 ? plain(own) : plain(portless);
+}
+
+async function readableLines(login: ResolvedLogin): Promise<HostLines> {
   try {
-    const { own, portless } = await linesOf(login);
-    const plain = (lines: readonly KnownHostLine[]): readonly KnownHostLine[] =>
-      lines.filter((line) => line.marker === "plain");
-    return plain(own).length > 0 ? plain(own) : plain(portless);
+    return await linesOf(login);
   } catch (error) {
     const problem = (error as Error).message;
     throw new SshError("known-hosts-unusable", login.host, { file: fileOf(error, login), problem }, error);

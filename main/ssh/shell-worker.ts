@@ -2,6 +2,7 @@ import type { Clock } from "../clock";
 import type { Limits, Output } from "./access";
 import { FrameReader } from "./frame-reader";
 import { framedRead, workerPreamble } from "./launch";
+import { shellEnded } from "./shell-ended";
 import { SshError } from "./ssh-error";
 import type { ShellChannel } from "./transport";
 
@@ -38,17 +39,19 @@ export function createShellWorker(
   let current: { request: Request; reader: FrameReader; timer: NodeJS.Timeout } | null = null;
   let ended: SshError | null = null;
   let stderrTail = "";
+  /** What came on stdout before the first answer: a shell that is none says why there. */
+  let noise = "";
+  let hasAnswered = false;
 
   channel.write(workerPreamble);
   channel.on("data", (chunk: Buffer) => {
+    if (!hasAnswered) noise = (noise + chunk.toString("utf8")).slice(-500);
     if (current?.reader.push(chunk) === true) finish();
   });
   // Login scripts may print here; it must be drained or the channel stalls, and it tells why a shell is unusable.
   channel.stderr.on("data", (chunk: Buffer) => (stderrTail = (stderrTail + chunk.toString("utf8")).slice(-500)));
   channel.on("error", (error: Error) => end(new SshError("link-lost", parts.node, { problem: error.message })));
-  channel.on("close", () =>
-    end(new SshError("shell-unusable", parts.node, { problem: stderrTail.trim() || "it ended at once" })),
-  );
+  channel.on("close", () => end(shellEnded(parts.node, `${noise}\n${stderrTail}`)));
 
   function next(): void {
     if (current !== null || ended !== null) return;
@@ -71,6 +74,8 @@ export function createShellWorker(
 
   function finish(): void {
     if (current === null) return;
+    hasAnswered = true;
+    noise = "";
     const { request, reader, timer } = current;
     clearTimeout(timer);
     current = null;

@@ -17,7 +17,7 @@ import type { z } from "zod";
 import { sentence, type Fact, type Sentence } from "../../contract/sentence";
 import { takeLock, type Lock } from "./lock";
 
-export type StoreErrorKind = "unwritable" | "damaged" | "in-use";
+export type StoreErrorKind = "unwritable" | "damaged" | "in-use" | "audit-damaged";
 
 /** A file of Evenkeel's own could not be kept or read; what was there before is still there. */
 export class StoreError extends Error {

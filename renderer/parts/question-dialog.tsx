@@ -1,4 +1,4 @@
-import { Button, Code, Group, Modal, PasswordInput, Stack, Text } from "@mantine/core";
+import { Button, Checkbox, Code, Group, Modal, PasswordInput, Stack, Text } from "@mantine/core";
 import { useState, type ReactElement } from "react";
 import type { Answer, Question } from "../../contract/inventory";
 import { visible } from "../../contract/visible";
@@ -23,6 +23,7 @@ function Asked({ question }: { readonly question: Question }): ReactElement {
   const { word } = words;
   const prompts = question.kind === "prompts" ? question.prompts : [{ text: titleOf(question, words), echo: false }];
   const [replies, setReplies] = useState<readonly string[]>(prompts.map(() => ""));
+  const [isForAllHosts, setForAllHosts] = useState(false);
   const answer = (given: Answer): void =>
     void ask(request("question:answer", { questionId: question.questionId, answer: given }));
   const isKey = question.kind === "host-key-unknown";
@@ -30,7 +31,7 @@ function Asked({ question }: { readonly question: Question }): ReactElement {
     if (isKey) return { kind: "accept" };
     return question.kind === "prompts"
       ? { kind: "replies", replies: [...replies] }
-      : { kind: "secret", secret: replies[0] ?? "", keep: false };
+      : { kind: "secret", secret: replies[0] ?? "", keep: isForAllHosts };
   };
   return (
     <Modal
@@ -47,6 +48,7 @@ function Asked({ question }: { readonly question: Question }): ReactElement {
             <Code block fz="md">{`${question.address}\n${question.keyType}\n${question.fingerprint}`}</Code>
           </>
         )}
+        <HostWords question={question} />
         {!isKey &&
           prompts.map((prompt, at) => (
             <PasswordInput
@@ -60,6 +62,13 @@ function Asked({ question }: { readonly question: Question }): ReactElement {
               }}
             />
           ))}
+        {question.kind === "password" && (
+          <Checkbox
+            label={word("ui/q.for-all-hosts", { user: question.user })}
+            checked={isForAllHosts}
+            onChange={(event) => setForAllHosts(event.currentTarget.checked)}
+          />
+        )}
         <Group>
           <Button variant="default" onClick={() => answer({ kind: "refuse" })} data-autofocus>
             {word("ui/refuse")}
@@ -68,5 +77,22 @@ function Asked({ question }: { readonly question: Question }): ReactElement {
         </Group>
       </Stack>
     </Modal>
+  );
+}
+
+/** What the host itself says with its question; text of a host, and shown as such. */
+function HostWords({ question }: { readonly question: Question }): ReactElement | null {
+  const { word } = useWords();
+  if (question.kind !== "password" && question.kind !== "prompts") return null;
+  const asked = question.kind === "prompts" ? [question.title, question.instruction] : [];
+  const said = [question.banner ?? "", ...asked].filter((text) => text !== "").join("\n");
+  if (said === "") return null;
+  return (
+    <>
+      <Text size="sm">{word("ui/q.banner")}</Text>
+      <Code block mah={200} style={{ overflow: "auto", whiteSpace: "pre-wrap" }}>
+        {visible(said)}
+      </Code>
+    </>
   );
 }

@@ -4,6 +4,7 @@ import type { Preferences } from "../../contract/preferences";
 import { request } from "../api";
 import { useWords } from "../i18n/words";
 import { ask, useStore } from "../state/store";
+import { HostKeysSettings } from "./host-keys-settings";
 
 export function SettingsView(): ReactElement {
   const { word } = useWords();
@@ -40,6 +41,7 @@ export function SettingsView(): ReactElement {
         checked={preferences.readOnly}
         onChange={(event) => change({ readOnly: event.currentTarget.checked })}
       />
+      <HostKeysSettings />
     </Stack>
   );
 }

@@ -1,14 +1,17 @@
 import { execFileSync } from "node:child_process";
-import { createHmac } from "node:crypto";
+import { createHmac, randomUUID } from "node:crypto";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { systemClock } from "../../main/clock";
 import type { ResolvedLogin } from "../../main/ssh/resolved-login";
 import { createSessionSecrets } from "../../main/ssh/session-secrets";
+import { createShellWorker } from "../../main/ssh/shell-worker";
+import { SshError } from "../../main/ssh/ssh-error";
 import { freePort } from "../lab/free-port";
 import { startSshd, systemSshd, type Sshd } from "../lab/sshd";
-import { createPerson, kindsOf, loginTo, outcomeOf, refusalOf, secret } from "./person";
+import { connectTo, createPerson, kindsOf, loginTo, outcomeOf, refusalOf, secret } from "./person";
 
 /** Real accounts and real PAM rules, which only root can make; they are taken away again at the end. */
 const isRoot = process.getuid?.() === 0;
@@ -164,6 +167,24 @@ describe.skipIf(!isRoot && process.env.CI !== "true")("logins by password on a r
     expect(error.kind).toBe("login-ended");
     expect(error.facts.said).toMatch(/account has expired/);
   });
+
+  it("says that a password has expired, however the login was made", async () => {
+    const expired = login(pam, "evk-expired", withKey());
+    expect(await shellOutcome(expired)).toBe("password-expired");
+  });
+
+  it("says that an account has no shell", async () => {
+    expect(await shellOutcome(login(pam, "evk-nologin", withKey()))).toBe("account-unusable");
+  });
+
+  async function shellOutcome(asked: ResolvedLogin): Promise<string> {
+    const connection = await connectTo(asked);
+    const parts = { node: "node", clock: systemClock, newNonce: randomUUID, onIdle: () => undefined };
+    const worker = createShellWorker(await connection.openShell(), parts);
+    const error: unknown = await worker.read(":", { deadlineMs: 5_000, maxBytes: 1_000 }).catch((one: unknown) => one);
+    connection.close();
+    return error instanceof SshError ? error.kind : "it answered";
+  }
 
   it("refuses the login of a locked account", async () => {
     const person = createPerson(() => secret(password));
