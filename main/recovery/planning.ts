@@ -62,7 +62,7 @@ export function draftPlan(
       goal: [...goal],
       confirmation: isOften
         ? { kind: "type", text: `${cluster.name}: run ${often + 1} on ${target}` }
-        : confirmationOf(recovery.risk, cluster, target),
+        : confirmationOf(recovery.risk, cluster, action, target),
     });
   });
 }
@@ -165,10 +165,11 @@ async function showDeed(
   };
 }
 
-function confirmationOf(risk: Risk, cluster: Cluster, target: string): Confirmation {
+function confirmationOf(risk: Risk, cluster: Cluster, action: string, target: string): Confirmation {
   if (risk === "R0" || risk === "R1") return { kind: "click" };
   if (risk === "R2") return { kind: "type", text: cluster.name };
-  return { kind: "type", text: `${cluster.name}: I attest that the old primary is switched off; promote ${target}` };
+  // A whole line, which nobody types by habit; what it means is said by the warnings of the plan.
+  return { kind: "type", text: `${cluster.name}: ${action.split("/")[1] ?? action} ${target}` };
 }
 
 /** Covers every byte that would be sent, to whom and as whom, what it is judged by and what it comes to; times are no part of it. */
