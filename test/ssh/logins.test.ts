@@ -12,6 +12,7 @@ import { startSshd, systemSshd, type Sshd, type SshdOptions } from "../lab/sshd"
 import { createPerson, loginTo, outcomeOf, refusalOf } from "./person";
 
 const inCi = process.env.CI === "true";
+const isRoot = process.getuid?.() === 0;
 const address = "127.0.0.1";
 
 describe.skipIf(systemSshd() === null && !inCi)("logins by key on a real sshd", () => {
@@ -148,6 +149,13 @@ describe.skipIf(systemSshd() === null && !inCi)("logins by key on a real sshd", 
       expect(await outcomeOf(login({ identityFiles: [file("id")] }))).toBe("connected");
       rmSync(file("id-cert.pub"));
     });
+  });
+
+  it.skipIf(!isRoot && !inCi)("refuses root where PermitRootLogin says no", async () => {
+    const rootless = await start("rootless-sshd", ["PermitRootLogin no"]);
+    const { kind } = await refusalOf(login({ identityFiles: [file("id")] }, rootless));
+    await rootless.stop();
+    expect(kind).toBe("login-refused");
   });
 
   it("says what the server takes when every key is refused", async () => {
