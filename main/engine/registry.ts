@@ -1,6 +1,7 @@
 import type { AnyEngine } from "./engine";
 import { etcd } from "./etcd";
 import { linux } from "./linux";
+import { patroni } from "./patroni";
 import { postgresql } from "./postgresql";
 import { zookeeper } from "./zookeeper";
 
@@ -8,4 +9,4 @@ import { zookeeper } from "./zookeeper";
 export const hostEngine: AnyEngine = linux;
 
 /** Every engine whose clusters Evenkeel finds, in the order in which it looks for them. A new engine is one import and one name here. */
-export const engines: readonly AnyEngine[] = [postgresql, etcd, zookeeper];
+export const engines: readonly AnyEngine[] = [patroni, postgresql, etcd, zookeeper];

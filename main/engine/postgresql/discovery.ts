@@ -14,6 +14,7 @@ for p in /proc/[0-9]*; do
  read -r owner <"$d/postmaster.pid"
  [ "$owner" = "\${p#/proc/}" ] || continue
  echo "server $owner"; echo "exe $(readlink "$p/exe")"; echo "account $(stat -c %U "$p")"; echo "output $(readlink "$p/fd/1")"
+ [ ! -e "$d/patroni.dynamic.json" ] || echo patroni
  while read -r line; do echo "cgroup $line"; done <"$p/cgroup"
  while read -r line; do echo "pidfile $line"; done <"$d/postmaster.pid"
 done 2>/dev/null
@@ -28,6 +29,8 @@ export interface FoundServer {
   readonly account: string;
   readonly control: string;
   readonly logFile: string;
+  /** Patroni keeps it: it leaves a file of its own in the data directory. */
+  readonly isKeptByPatroni: boolean;
 }
 
 /**
@@ -67,6 +70,7 @@ export function parseFound(text: string): { readonly servers: readonly FoundServ
         control: unitOf(valuesOf("cgroup")) ?? "pg_ctl",
         // A pipe or a socket is no file to append to.
         logFile: output.startsWith("/") && !output.startsWith("/dev/") ? output : "",
+        isKeptByPatroni: block.includes("patroni"),
       },
     ];
   });
@@ -87,7 +91,12 @@ export const postgresqlDiscovery: Discovery = {
   look: async (access, ask) => {
     const output = await access.run({ argv: ["/bin/sh", "-c", findScript] }, { deadlineMs: 15_000, maxBytes: 1 << 20 });
     const found = parseFound(output.stdout);
-    const sighted = await Promise.all(found.servers.map((server) => lookAt(access, ask, server)));
+    // A recovery of ours would fight Patroni, which promotes and demotes by its own key; its clusters are found as Patroni's.
+    const own = found.servers.filter(({ isKeptByPatroni }) => !isKeptByPatroni);
+    const sighted = await Promise.all(own.map((server) => lookAt(access, ask, server)));
+    const keptByPatroni = found.servers
+      .filter(({ isKeptByPatroni }) => isKeptByPatroni)
+      .map(({ dataDirectory }) => sentence("postgresql/left-to-patroni", { node: access.node, dataDirectory }));
     const closed =
       found.servers.length === 0 && found.closedCount > 0
         ? [sentence("postgresql/servers-closed", { node: access.node })]
@@ -95,7 +104,7 @@ export const postgresqlDiscovery: Discovery = {
     return {
       members: sighted.flatMap((one) => one.members),
       peers: sighted.flatMap((one) => one.peers),
-      problems: [...closed, ...sighted.flatMap((one) => one.problems)],
+      problems: [...closed, ...keptByPatroni, ...sighted.flatMap((one) => one.problems)],
     };
   },
 };

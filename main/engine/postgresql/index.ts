@@ -10,6 +10,7 @@ import zhCN from "./messages.zh-CN.json";
 import { postgresqlProbes } from "./probes";
 import { failover, failoverOnAttestation } from "./recovery/failover";
 import { postgresqlJudges } from "./recovery/judges";
+import { notUnderPatroni } from "./recovery/not-under-patroni";
 import { rejoin } from "./recovery/rejoin";
 import { repoint } from "./recovery/repoint";
 import { restart } from "./recovery/restart";
@@ -32,6 +33,6 @@ export const postgresql = defineEngine({
   consistency: postgresqlConsistency,
   tolerance: postgresqlTolerance,
   logs: postgresqlLogs,
-  recoveries: [switchover, failover, failoverOnAttestation, rejoin, repoint, restart],
+  recoveries: [switchover, failover, failoverOnAttestation, rejoin, repoint, restart].map(notUnderPatroni),
   judge: judgeBy(postgresqlJudges),
 });

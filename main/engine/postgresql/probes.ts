@@ -192,8 +192,8 @@ export function parseSizes(text: string): { readonly databaseBytes: number } {
 /** Whether a postmaster runs on the data directory, by the host's own word, whatever the server answers. */
 export type Liveness =
   /** `standbyMark` is the first line of its standby.signal; null where there is no such file. */
-  | { readonly kind: "not-running"; readonly standbyMark: string | null }
-  | { readonly kind: "running"; readonly pid: number; readonly isStopped: boolean };
+  | { readonly kind: "not-running"; readonly standbyMark: string | null; readonly isKeptByPatroni: boolean }
+  | { readonly kind: "running"; readonly pid: number; readonly isStopped: boolean; readonly isKeptByPatroni: boolean };
 
 /**
  * Builtins only. `-ef` compares what two paths lead to, which proves that the process is this directory's postmaster and not another
@@ -208,7 +208,8 @@ elif [ ! -r "$d/postmaster.pid" ]; then echo closed
 else read -r pid <"$d/postmaster.pid"; name=; [ -r "/proc/$pid/comm" ] && read -r name <"/proc/$pid/comm"
 if [ -z "$name" ]; then echo stale; signal
 elif [ "/proc/$pid/cwd" -ef "$d" ] || { [ "$name" = postgres ] && [ ! -e "/proc/$pid/cwd/." ]; }; then read -r line <"/proc/$pid/stat"; echo "running $line"
-else echo stale; signal; fi; fi`;
+else echo stale; signal; fi; fi
+[ ! -e "$d/patroni.dynamic.json" ] || echo patroni`;
 }
 
 /**
@@ -220,16 +221,26 @@ else echo stale; signal; fi; fi`;
  * ```
  * standby host=10.0.0.5/port=5432/application_name=keel-1/slot_keel_1
  * ```
+ * and, where Patroni keeps the server, by `patroni`.
  */
 export function parseLiveness(text: string): Liveness {
-  const [line = "", signal] = text.trim().split("\n");
-  if (line === "absent" || line === "stale")
-    return { kind: "not-running", standbyMark: signal === undefined ? null : signal.replace(/^standby ?/, "") };
+  const [line = "", ...rest] = text.trim().split("\n");
+  const isKeptByPatroni = rest.includes("patroni");
+  const signal = rest.find((one) => one.startsWith("standby"));
+  if (line === "absent" || line === "stale") {
+    const standbyMark = signal === undefined ? null : signal.replace(/^standby ?/, "");
+    return { kind: "not-running", standbyMark, isKeptByPatroni };
+  }
   if (line === "closed") throw new NotThere(sentence("postgresql/data-directory-closed"));
   const found = /^running (\d+) \(.*\) (\w) /.exec(line);
   if (found === null) throw new ParseError("whether the postmaster runs", line);
   // T: stopped by a signal; it holds its port and answers nobody.
-  return { kind: "running", pid: countOf("process id", found[1]), isStopped: found[2] === "T" || found[2] === "t" };
+  return {
+    kind: "running",
+    pid: countOf("process id", found[1]),
+    isStopped: found[2] === "T" || found[2] === "t",
+    isKeptByPatroni,
+  };
 }
 
 export interface PostgresqlProbes extends Readonly<Record<string, Probe<unknown>>> {

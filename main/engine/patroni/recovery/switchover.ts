@@ -1,0 +1,39 @@
+import { sentence } from "../../../../contract/sentence";
+import type { RecoveryAction } from "../../engine";
+import { obstaclesTo } from "../candidates";
+import { memberIn, soleLeader, streams, type PatroniSnapshot } from "../snapshot";
+import { changeObjections, holds, layoutOf, storeObjections } from "./judges";
+import { nothingToDo, switchOver } from "./steps";
+
+/** Moves the leader's role to a named replica while all is well; nothing is lost, and it can be moved back. */
+export const switchover: RecoveryAction<PatroniSnapshot> = {
+  action: "patroni/switchover",
+  risk: "R2",
+  answers: [],
+  verifyWithinMs: 120_000,
+
+  objections: (snapshot) => {
+    const leader = soleLeader(snapshot);
+    if (leader === null) return [sentence("patroni/no-sole-leader")];
+    return [...changeObjections(leader), ...storeObjections(snapshot)];
+  },
+  targets: (snapshot) =>
+    snapshot.members
+      .filter(({ standing }) => standing.kind !== "leader")
+      .map((target) => ({ target: target.member, objections: obstaclesTo(snapshot, target) })),
+
+  plan: (snapshot, targetName) => {
+    const leader = soleLeader(snapshot);
+    const target = memberIn(snapshot, targetName);
+    if (leader === null || target === null) return nothingToDo;
+    const others = snapshot.members.filter(
+      (other) => other.member !== targetName && (other === leader || streams(snapshot, other)),
+    );
+    return {
+      steps: [switchOver(leader, target)],
+      warnings: [sentence("patroni/warning.writes-stop", { leader: leader.member })],
+      restsOn: layoutOf(snapshot),
+      goal: [holds.leads(target.member), ...others.map(({ member }) => holds.follows(member))],
+    };
+  },
+};
