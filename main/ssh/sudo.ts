@@ -19,7 +19,9 @@ export const ticketFunction = `ek_ticket() {
       sudo -S -p "$nonce?" -v <&3 2>&4 || return 1
     fi
   fi
-  said=$(sudo -n -l "$@" 2>&1)
+  said=$(sudo -n -l "$@" 2>&1) && return
+  said="\${said:-not allowed to run this command}"
+  return 1
 }`;
 
 /** The prompt that is answered; any other text that asks for something is not. */
@@ -115,7 +117,14 @@ export function sudoersFor(account: string, commands: readonly Command[]): strin
   return [...new Set(lines)].map((line) => `${line}\n`).join("");
 }
 
-/** Escapes what sudoers(5) reads as its own: separators, and the wildcards of its patterns. A rule cannot hold a line break; `?` is any one character. */
+/**
+ * Escapes what sudoers(5) reads as its own: separators, and the wildcards of its patterns; a backslash is read twice, by the file's
+ * reader and by the pattern. What a rule cannot say (a line break, a space at its end, `^`, which would begin a regular expression)
+ * becomes `?`, any one character.
+ */
 function sudoersWord(word: string): string {
-  return word.replace(/[\\,:=*?[\]! "#]/g, (character) => `\\${character}`).replaceAll("\n", "?");
+  return word
+    .replaceAll("\\", "\\\\\\\\")
+    .replace(/[,:=*?[\]! #]/g, (character) => `\\${character}`)
+    .replace(/[\n^]|\\ $/g, "?");
 }

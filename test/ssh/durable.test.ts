@@ -118,7 +118,7 @@ describe.skipIf(cannotRun)("a command that changes a node", () => {
     expect(effects("cut")).toBe(1);
   });
 
-  it(`has exactly one effect and a recovered ending under ${cuts} cuts of the link at random points`, async () => {
+  it("has exactly one effect and a recovered ending wherever the link is cut", async () => {
     const seen = { once: 0, never: 0, answered: 0, notSent: 0, other: 0 };
     const relay = await startRelay(sshd.port);
     const { access } = ssh.access(ssh.login(relay.port));
