@@ -57,9 +57,11 @@ export async function connect(login: ResolvedLogin, parts: ConnectionParts): Pro
         const stream = below === undefined ? null : await dialThrough(below, hop, loss);
         const client = new Client();
         clients.push(client);
+        let isGreeted = false;
+        client.once("handshake", () => (isGreeted = true));
         client.on("error", (error: Error & { level?: string }) => {
           // A key that cannot sign is passed over like one that was refused; ssh2 goes on with the next.
-          if (error.level !== "agent") loss.lose(lostError(hop, error));
+          if (error.level !== "agent") loss.lose(lostError(hop, error, isGreeted));
         });
         client.on("close", () =>
           loss.lose(new SshError("link-lost", hop.host, { problem: "the connection was closed" })),
@@ -218,10 +220,14 @@ function authHandlerOf(attempts: LoginAttempts): NonNullable<ConnectConfig["auth
 }
 
 /** ssh2 tells what failed by `level` and by its text. */
-function lostError(hop: ResolvedLogin, error: Error & { level?: string; code?: string | number }): SshError {
+function lostError(
+  hop: ResolvedLogin,
+  error: Error & { level?: string; code?: string | number },
+  isGreeted: boolean,
+): SshError {
   const facts = { address: hop.hostName, port: hop.port, user: hop.user, problem: error.message };
   // sshd drops a login beyond its limits without a word; the socket ends before the greeting, or is reset.
-  if (/lost before handshake/i.test(error.message) || error.code === "ECONNRESET")
+  if (!isGreeted && (/lost before handshake/i.test(error.message) || error.code === "ECONNRESET"))
     return new SshError("dropped", hop.host, facts, error);
   if (error.level === "client-authentication") return new SshError("login-refused", hop.host, facts, error);
   // A number is the reason the server gave for disconnecting.

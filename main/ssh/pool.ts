@@ -26,9 +26,10 @@ export interface AccessParts {
   readonly resolve: (login: Login) => Promise<ResolvedLogin>;
 }
 
-/** A server that drops logins is asked again this often: nothing was sent, so it is safe. */
-const dropsBorne = 8;
-const longestDropPauseMs = 8_000;
+/** A server that drops logins is asked again for so long: nothing was sent, so it is safe. */
+const dropsBorneMs = 10_000;
+const firstDropPauseMs = 300;
+const longestDropPauseMs = 3_000;
 
 /** All nodes with a login, one connection each, made when first needed and paced so that no server drops any. */
 export function createAccess(parts: AccessParts): Access {
@@ -49,7 +50,8 @@ export function createAccess(parts: AccessParts): Access {
 
   async function connectPatiently(node: string, resolved: ResolvedLogin): Promise<Connection> {
     const hops = [...resolved.jumps, { ...resolved, host: node }];
-    for (let drops = 1; ; drops += 1) {
+    let firstDropAtMs: number | null = null;
+    for (let drops = 0; ; drops += 1) {
       let last: Gate | null = null;
       try {
         return await connect(
@@ -65,9 +67,12 @@ export function createAccess(parts: AccessParts): Access {
           },
         );
       } catch (error) {
-        if (!(error instanceof SshError) || error.kind !== "dropped" || drops === dropsBorne) throw error;
+        if (!(error instanceof SshError) || error.kind !== "dropped") throw error;
+        const nowMs = parts.clock.monotonicMs();
+        firstDropAtMs ??= nowMs;
+        if (nowMs - firstDropAtMs > dropsBorneMs) throw error;
         (last as Gate | null)?.narrow();
-        await pause(Math.min(longestDropPauseMs, 250 * 2 ** drops) * (0.5 + parts.random()));
+        await pause(Math.min(longestDropPauseMs, firstDropPauseMs * 2 ** drops) * (0.5 + parts.random()));
       }
     }
   }
