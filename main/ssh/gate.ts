@@ -6,8 +6,8 @@ export interface Gate {
   readonly places: number;
 }
 
-/** sshd drops connects at random beyond ten that have not logged in yet (MaxStartups 10:30:100). */
-const unauthenticatedAtOnce = 8;
+/** sshd drops connects at random beyond ten that have not logged in yet (MaxStartups 10:30:100), and counts one a moment longer than its client. */
+const unauthenticatedAtOnce = 6;
 
 export function createGate(atMost = unauthenticatedAtOnce): Gate {
   let places = atMost;

@@ -16,6 +16,8 @@ export interface NodeLinkParts {
   readonly newNonce: () => string;
   readonly sudo: SudoPasswords;
   readonly connect: () => Promise<Connection>;
+  /** Lets a few at a time do what comes right after a login, so that two hundred first shells do not start at once. */
+  readonly settle: <T>(work: () => Promise<T>) => Promise<T>;
   readonly changed: (state: LinkState) => void;
 }
 
@@ -92,7 +94,7 @@ export function createNodeLink(parts: NodeLinkParts): NodeLink {
       const opened = made;
       current = made;
       connection.onLost((error) => lose(opened, error));
-      identity = await identify(made);
+      identity = await parts.settle(() => identify(opened));
       failures = 0;
       move({ state: "ready", since: parts.clock.nowMs(), ...identity });
       return made;

@@ -38,6 +38,7 @@ export function createAccess(parts: AccessParts): Access {
   const listeners = new Set<(node: string, state: LinkState) => void>();
   const secrets = parts.secrets ?? createSessionSecrets();
   const gates = new Map<string, Gate>();
+  const firstShells = createGate();
   const sudo = createSudoPasswords(parts.asker);
 
   function gateOf({ hopsBefore, hop }: { hopsBefore: readonly ResolvedLogin[]; hop: ResolvedLogin }): Gate {
@@ -84,6 +85,7 @@ export function createAccess(parts: AccessParts): Access {
       random: parts.random,
       newNonce: parts.newNonce,
       sudo,
+      settle: firstShells.through,
       changed: (state) => listeners.forEach((listener) => listener(node, state)),
       connect: async () => {
         const resolved = await parts.resolve(login);
