@@ -19,7 +19,7 @@ export interface Console {
   hasCluster(): boolean;
   /** What is kept of it. */
   cluster(): DiscoveredCluster;
-  /** Corrects the settings of one member by hand. */
+  /** Corrects the settings of one member by hand; nothing read before is kept. */
   change(member: string, settings: Readonly<Record<string, SettingValue>>): Promise<void>;
   /** Reads once and judges. */
   read(): Promise<Assessment>;

@@ -216,7 +216,9 @@ describe.skipIf(why !== null)(`ZooKeeper on the lab ${why ?? ""}`, () => {
 
   it("live: zookeeper / disk-full: the full disk is named, and the server that still serves is not called down", async () => {
     await lab.faults.fillDisk("z1");
+    mend.push(() => console.change("z1", {}));
     mend.push(() => lab.faults.freeDisk("z1"));
+    await console.change("z1", {});
     const seen = await console.until(has("linux/DiskFull"), 90_000);
     expect(verdict(seen)).toEqual(["critical linux/DiskFull"]);
   });
@@ -238,7 +240,9 @@ describe.skipIf(why !== null)(`ZooKeeper on the lab ${why ?? ""}`, () => {
 
   it("live: zookeeper / clock-skew: a host whose clock is off is named, the ensemble is not", async () => {
     await lab.faults.skewClock("z1", 120);
+    mend.push(() => console.change("z1", {}));
     mend.push(() => lab.faults.restoreClock("z1"));
+    await console.change("z1", {});
     const seen = await console.until(has("linux/ClockOff"), 90_000);
     expect(verdict(seen)).toEqual(["degraded linux/ClockOff"]);
   });

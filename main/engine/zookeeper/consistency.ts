@@ -15,7 +15,11 @@ export function zookeeperConsistency(snapshot: EnsembleSnapshot): Consistency {
   return {
     witnesses: [
       claim("zookeeper/claim.leader", (server) => leaderSaid(snapshot, server)),
-      claim("zookeeper/claim.epoch", ({ srvr }) => figureOf(srvr, "text", ({ epoch }) => String(epoch))),
+      claim("zookeeper/claim.epoch", ({ disk }) =>
+        figureOf(disk, "text", ({ currentEpoch }) =>
+          currentEpoch === null ? sentence("zookeeper/epoch-unread") : String(currentEpoch),
+        ),
+      ),
       claim("zookeeper/claim.acceptedEpoch", ({ disk }) =>
         figureOf(disk, "text", ({ acceptedEpoch }) =>
           acceptedEpoch === null ? sentence("zookeeper/epoch-unread") : String(acceptedEpoch),

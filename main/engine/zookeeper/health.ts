@@ -2,6 +2,7 @@ import type { FindingCode, Subject } from "../../../contract/health";
 import { sentence, type Fact } from "../../../contract/sentence";
 import type { HealthRule, Sighting } from "../engine";
 import {
+  epochOf,
   inSyncCounter,
   leaderOf,
   leadersOf,
@@ -159,9 +160,8 @@ export const zookeeperHealth: readonly Rule[] = [
     find: (snapshot) => {
       const leaders = leadersOf(snapshot);
       if (leaders.length < 2) return [];
-      const epoch = ({ srvr }: Server): string => (srvr.kind === "value" ? String(srvr.value.epoch) : "?");
       const facts = {
-        members: leaders.map((server) => `${server.member} (${epoch(server)})`).join(", "),
+        members: leaders.map((server) => `${server.member} (${epochOf(server) ?? "?"})`).join(", "),
         newest: leaderOf(snapshot)?.member ?? "",
       };
       return [{ subject: cluster, facts, evidence: leaders.map(({ srvr }) => srvr.evidence.id) }];
@@ -301,11 +301,14 @@ export const zookeeperHealth: readonly Rule[] = [
     code: "zookeeper/EpochsDiffer",
     level: "degraded",
     find: (snapshot) => {
-      const told = serving(snapshot).filter(({ srvr }) => srvr.kind === "value");
-      const epochs = told.map(({ srvr }) => (srvr.kind === "value" ? srvr.value.epoch : 0));
-      if (new Set(epochs).size < 2) return [];
-      const facts = { members: told.map(({ member: name }, at) => `${name}: ${epochs[at] ?? 0}`).join(", ") };
-      return [{ subject: cluster, facts, evidence: told.map(({ srvr }) => srvr.evidence.id) }];
+      const told = serving(snapshot).flatMap((server) =>
+        server.disk.kind === "value" && server.disk.value.currentEpoch !== null
+          ? [{ server, epoch: server.disk.value.currentEpoch }]
+          : [],
+      );
+      if (new Set(told.map(({ epoch }) => epoch)).size < 2) return [];
+      const facts = { members: told.map(({ server, epoch }) => `${server.member}: ${epoch}`).join(", ") };
+      return [{ subject: cluster, facts, evidence: told.map(({ server }) => server.disk.evidence.id) }];
     },
   },
   each("zookeeper/ServerBehind", "watch", (server, snapshot) => {

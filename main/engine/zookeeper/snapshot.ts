@@ -59,7 +59,7 @@ type Readings = MemberReadings<typeof zookeeperSettings, ZookeeperProbes>;
 export function snapshotEnsemble(members: readonly Readings[]): EnsembleSnapshot {
   const servers = members.map(serverOf);
   const told = servers.filter(({ list }) => list.kind === "value");
-  const serving = [...told].sort((one, other) => epochOf(other) - epochOf(one))[0];
+  const serving = [...told].sort(newestFirst)[0];
   const listed = serving?.list.kind === "value" ? serving.list.value : listedOnDisk(servers);
   return { servers, listed };
 }
@@ -124,8 +124,13 @@ function sinceOf(before: Reading<Monitored>, now: Reading<Monitored>): Since | n
   };
 }
 
-function epochOf({ srvr }: Server): number {
-  return srvr.kind === "value" ? srvr.value.epoch : -1;
+/**
+ * The epoch a server takes part in, as it keeps it on its disk. Its last transaction may be of an earlier one for as long as nothing is
+ * written (3.8), so that stands in only where the disk may not be read.
+ */
+export function epochOf({ disk, srvr }: Server): number | null {
+  if (disk.kind === "value" && disk.value.currentEpoch !== null) return disk.value.currentEpoch;
+  return srvr.kind === "value" ? srvr.value.epoch : null;
 }
 
 /** With nobody serving, the configuration on disk still tells who is counted. */
@@ -149,7 +154,11 @@ export function leadersOf(snapshot: EnsembleSnapshot): readonly Serving[] {
 
 /** Of two that say they lead, the one of the newer epoch is right. */
 export function leaderOf(snapshot: EnsembleSnapshot): Serving | null {
-  return [...leadersOf(snapshot)].sort((one, other) => epochOf(other) - epochOf(one))[0] ?? null;
+  return [...leadersOf(snapshot)].sort(newestFirst)[0] ?? null;
+}
+
+function newestFirst(one: Server, other: Server): number {
+  return (epochOf(other) ?? -1) - (epochOf(one) ?? -1);
 }
 
 export function votersOf({ listed }: EnsembleSnapshot): readonly ListedServer[] {
@@ -176,15 +185,18 @@ export function voting(snapshot: EnsembleSnapshot): readonly Server[] {
   const voters = new Set(votersOf(snapshot).map(({ id }) => id));
   const synced = leader.measured.value.number("synced_followers");
   const followers = serving(snapshot).filter(
-    (server) =>
-      server.standing.kind === "follower" &&
-      voters.has(server.serverId) &&
-      server.srvr.kind === "value" &&
-      leader.srvr.kind === "value" &&
-      server.srvr.value.epoch === leader.srvr.value.epoch &&
-      leader.srvr.value.counter - server.srvr.value.counter <= inSyncCounter,
+    (server) => server.standing.kind === "follower" && voters.has(server.serverId) && isClose(server, leader),
   );
   return synced === null ? [] : [leader, ...followers.slice(0, synced)];
+}
+
+/** It names this leader, where it tells whom it follows, and lacks few of its transactions. */
+function isClose(follower: Server, leader: Server): boolean {
+  if (follower.leader.kind === "value" && follower.leader.value !== leader.serverId) return false;
+  if (follower.srvr.kind !== "value" || leader.srvr.kind !== "value") return false;
+  const [own, ahead] = [follower.srvr.value, leader.srvr.value];
+  const behind = own.epoch === ahead.epoch ? ahead.counter - own.counter : ahead.counter;
+  return own.epoch <= ahead.epoch && behind <= inSyncCounter;
 }
 
 /** How many voters may fail before no majority is left; null where the readings that would tell are missing. */

@@ -109,7 +109,8 @@ async function exchange(access: NodeAccess, call: HttpCall, agent: DialAgent, de
 
 function answerOf(outgoing: ClientRequest, body: string | undefined, about: About): Promise<string> {
   return new Promise((resolve, reject) => {
-    outgoing.once("error", reject);
+    // Errors may come after the first, and one that nobody listens to would end the core.
+    outgoing.on("error", reject);
     outgoing.once("response", (response) => void readAnswer(response, about).then(resolve, reject));
     outgoing.end(body);
   });
@@ -126,7 +127,7 @@ function readAnswer(response: IncomingMessage, about: About): Promise<string> {
       response.destroy();
       reject(new WireError("garbled", { ...about, problem: `more than ${mostBytes} bytes` }));
     });
-    response.once("error", reject);
+    response.on("error", reject);
     response.once("end", () => {
       const head = `HTTP/1.1 ${response.statusCode ?? 0} ${response.statusMessage ?? ""}`;
       resolve(`${head}\n\n${Buffer.concat(chunks).toString("utf8")}`);
@@ -147,7 +148,7 @@ async function dialled(access: NodeAccess, login: HttpLogin, about: About, deadl
   });
   const ready = new Promise<Duplex>((resolve, reject) => {
     secured.once("secureConnect", () => resolve(secured));
-    secured.once("error", (error: Error) =>
+    secured.on("error", (error: Error) =>
       reject(new WireError("tls-refused", { ...about, problem: error.message }, error)),
     );
   });

@@ -1,0 +1,364 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { Assessment } from "../../contract/assessment";
+import { etcd } from "../../main/engine/etcd";
+import { openRecorder } from "../engine/recorder";
+import { startLab, whyNoLab, type Lab } from "../lab/start-lab";
+import { openConsole, outcome, verdict, type Console } from "./console";
+
+const why = whyNoLab();
+/** Writes what the cluster answers in each scenario as a recorded case: `EVENKEEL_RECORD=write`. */
+const records = process.env.EVENKEEL_RECORD === "write";
+const all = ["e1", "e2", "e3"];
+
+describe.skipIf(why !== null)(`etcd on the lab ${why ?? ""}`, () => {
+  let lab: Lab;
+  let console: Console;
+  let mend: (() => Promise<unknown>)[] = [];
+
+  beforeAll(async () => {
+    lab = await startLab("etcd");
+    console = openConsole(lab.sshConfigPath);
+  });
+  afterEach(async () => {
+    for (const one of mend.reverse()) await one();
+    mend = [];
+    if (console.hasCluster()) await console.until(isWell, 60_000);
+  });
+  afterAll(async () => {
+    await console.close();
+    await lab.stop();
+  });
+
+  const isWell = (seen: Assessment): boolean => verdict(seen).length === 0;
+  const leader = (seen: Assessment): string =>
+    seen.members.find(({ role }) => role.state === "known" && role.value === "etcd/role.leader")?.member ?? "";
+  const others = (name: string): string[] => all.filter((one) => one !== name);
+  const has =
+    (code: string) =>
+    (seen: Assessment): boolean =>
+      verdict(seen).some((one) => one.endsWith(` ${code}`));
+  const wellLeader = async (): Promise<string> =>
+    leader(await console.until((seen) => isWell(seen) && leader(seen) !== ""));
+  const ctl = (host: string, words: string): Promise<string> => lab.run(host, `ETCDCTL_API=3 etcdctl ${words}`);
+  /** Adds settings to a member's unit and starts it anew with them; an empty text takes them back. */
+  async function configure(host: string, lines: string): Promise<void> {
+    const file = "/run/systemd/system/etcd.service.d/50-live.conf";
+    const write = lines === "" ? `rm -f ${file}` : `mkdir -p ${file.replace(/[^/]*$/, "")}; printf '${lines}' >${file}`;
+    await lab.run(host, `${write}; systemctl daemon-reload; systemctl reset-failed etcd; systemctl restart etcd`);
+  }
+
+  async function recordCase(name: string, what: string): Promise<void> {
+    if (!records) return;
+    const about = {
+      what,
+      version: "3.4.23",
+      origin: "three Debian 12 hosts of the lab",
+      withPrevious: name === "healthy",
+    };
+    await openRecorder(lab.sshConfigPath).record(etcd, console.cluster(), name, about);
+  }
+
+  it("live: etcd / A: finds all members and their unit from one host", async () => {
+    const found = await console.discover("e2");
+    expect(found.problems).toEqual([]);
+    const [cluster] = found.clusters;
+    expect(cluster?.members.map(({ member }) => member)).toEqual(all);
+    expect(cluster?.members[0]?.settings).toMatchObject({
+      host: "127.0.0.1",
+      port: 2379,
+      name: "e1",
+      control: "systemd:etcd.service",
+      dataDirectory: "/var/lib/etcd/default",
+      configuredBy: "environment",
+    });
+    await console.keep(cluster!, "etcd");
+  });
+
+  it("live: etcd / B: a healthy cluster has nothing to say", async () => {
+    const seen = await console.until(isWell);
+    expect([seen.level, seen.unknowns]).toEqual(["ok", 0]);
+    expect(leader(seen)).not.toBe("");
+    await recordCase("healthy", "Nothing; looked at twice.");
+  });
+
+  it("live: etcd / C: shares watchers, requests and traffic out over the members", async () => {
+    await console.read();
+    const { balances } = await console.read();
+    expect(balances.map(({ measure }) => measure)).toEqual([
+      "etcd/balance.watchers",
+      "etcd/balance.requests",
+      "etcd/balance.clientTraffic",
+    ]);
+    expect(balances.every(({ shares }) => shares.every(({ amount }) => amount.state === "known"))).toBe(true);
+  });
+
+  it("live: etcd / D: every member tells the same leader, term, members, alarms and keys", async () => {
+    const { consistency } = await console.read();
+    expect(consistency.witnesses.map(({ claim, verdict: said }) => [claim, said])).toEqual(
+      ["leader", "term", "members", "clusterId", "alarms", "keys"].map((claim) => [`etcd/claim.${claim}`, "holds"]),
+    );
+  });
+
+  it("live: etcd / E: one voter and one host may fail", async () => {
+    expect(
+      (await console.read()).tolerances.map(({ needs, has: sync, tolerates }) => [needs, sync, tolerates]),
+    ).toEqual([
+      [2, 3, 1],
+      [2, 3, 1],
+    ]);
+  });
+
+  it("live: etcd / H: shows requests, waiting proposals, watchers and open files", async () => {
+    await console.read();
+    const { members } = await console.read();
+    const names = members[0]?.figures.filter(({ figure }) => figure.state === "known").map(({ name }) => name);
+    for (const name of ["requests", "pending", "watchers", "readTransactions", "filesUsed", "quotaUsed"])
+      expect(names).toContain(`etcd/figure.${name}`);
+  });
+
+  it("live: etcd / move-leader: hands the leadership to a named follower", async () => {
+    const old = await wellLeader();
+    const [heir = ""] = others(old);
+    expect(outcome(await console.recover("etcd/move-leader", heir))).toBe("done");
+    expect(leader(await console.read())).toBe(heir);
+  });
+
+  it("live: etcd / restart-member: a leader hands over, is restarted and follows", async () => {
+    const old = await wellLeader();
+    expect(outcome(await console.recover("etcd/restart-member", old))).toBe("done");
+    expect(leader(await console.read())).not.toBe(old);
+  });
+
+  it("live: etcd / leader-killed: the others elect one, the dead one is named, and nothing that breaks the majority is offered", async () => {
+    const old = await wellLeader();
+    await lab.faults.kill(old, "etcd");
+    mend.push(() => lab.faults.revive(old, "etcd"));
+    const seen = await console.until((now) => leader(now) !== "" && has("etcd/MemberStopped")(now));
+    expect(verdict(seen)).toEqual(["degraded etcd/MemberStopped"]);
+    expect(seen.tolerances[0]).toMatchObject({ has: 2, tolerates: 0 });
+    await recordCase("leader-killed", "The leader was killed and kept dead.");
+    for (const one of others(old))
+      expect(await console.plan("etcd/restart-member", one)).toMatchObject({ state: "refused" });
+    expect(outcome(await console.recover("etcd/restart-member", old))).toBe("done");
+  });
+
+  it("live: etcd / leader-hung: a process that answers nobody is hung, not down, and can be ended and started", async () => {
+    const old = await wellLeader();
+    await lab.faults.hang(old, "etcd");
+    const seen = await console.until((now) => leader(now) !== "" && leader(now) !== old);
+    expect(verdict(seen)).toEqual(["degraded etcd/MemberHung"]);
+    await recordCase("leader-hung", "The leader was stopped by SIGSTOP, and the others had elected another.");
+    expect(outcome(await console.recover("etcd/restart-member", old))).toBe("done");
+  });
+
+  it("live: etcd / minority-partition: the cut member is cut off, the cluster is not lost", async () => {
+    const [cut = ""] = others(await wellLeader());
+    await lab.faults.partition([cut], others(cut));
+    mend.push(() => lab.faults.healPartitions());
+    const seen = await console.until(has("etcd/MemberCutOff"));
+    expect(verdict(seen)).toContain("degraded etcd/MemberCutOff");
+    expect(seen.level).toBe("degraded");
+    await recordCase("minority-partition", "One follower was cut off from the two others.");
+  });
+
+  it("live: etcd / majority-partition: from the minority's side it says that it cannot see, never that it is down", async () => {
+    const [near = ""] = others(await wellLeader());
+    await lab.faults.partition([near, "desktop"], others(near));
+    mend.push(() => lab.faults.healPartitions());
+    const seen = await console.until(has("etcd/NoLeader"), 60_000);
+    expect(verdict(seen).filter((one) => one.includes(" etcd/") && !one.includes("Partly"))).toEqual([
+      "unknown etcd/MemberNotRead",
+      "unknown etcd/MemberNotRead",
+      "unknown etcd/NoLeader",
+    ]);
+    expect(seen.tolerances[0]).toMatchObject({ has: null, tolerates: null });
+    await recordCase("majority-partition", "The desktop and one member were cut off from the two others.");
+  });
+
+  it("live: etcd / split-view: two that say they lead are named within one look", async () => {
+    const slow = "[Service]\\nEnvironment=ETCD_ELECTION_TIMEOUT=20000\\n";
+    await configure("e1", slow);
+    mend.push(() => configure("e1", ""));
+    await console.until(isWell);
+    if ((await wellLeader()) !== "e1") await console.recover("etcd/move-leader", "e1");
+    await lab.faults.partition(["e1"], ["e2", "e3"]);
+    mend.push(() => lab.faults.healPartitions());
+    const seen = await console.until(has("etcd/TwoLeaders"), 20_000);
+    expect(verdict(seen)).toContain("critical etcd/TwoLeaders");
+    await recordCase(
+      "split-view",
+      "The leader, with an election timeout of 20 s, was cut off; the others elected another.",
+    );
+  });
+
+  it("live: etcd / quorum-lost: no majority is said, and only starting the others is offered", async () => {
+    const last = await wellLeader();
+    for (const one of others(last)) {
+      await lab.faults.kill(one, "etcd");
+      mend.push(() => lab.faults.revive(one, "etcd"));
+    }
+    const seen = await console.until(has("etcd/QuorumLost"));
+    expect(verdict(seen)).toEqual(["critical etcd/QuorumLost"]);
+    await recordCase("quorum-lost", "Two of three members were killed.");
+    const offered = seen.recoveries.filter(
+      ({ objections, targets }) => objections.length === 0 && targets.some((one) => one.objections.length === 0),
+    );
+    expect(offered.map(({ action }) => action)).toEqual(["etcd/restart-member"]);
+    expect(outcome(await console.recover("etcd/restart-member", others(last)[0] ?? ""))).toBe("done");
+  });
+
+  it("live: etcd / clear-no-space: compacts, defragments one after another, the leader last, and disarms", async () => {
+    for (const one of all) await configure(one, "[Service]\\nEnvironment=ETCD_QUOTA_BACKEND_BYTES=16777216\\n");
+    mend.push(async () => {
+      for (const one of all) await configure(one, "");
+    });
+    await console.until(isWell);
+    const fill =
+      "i=0; while head -c 900000 /dev/zero | tr '\\\\0' x | ETCDCTL_API=3 etcdctl put big; do i=$((i+1)); [ $i -lt 40 ] || exit 1; done 2>&1 | tail -n 1";
+    expect(await lab.run("e1", `${fill}; true`)).toContain("");
+    const seen = await console.until(has("etcd/AlarmNoSpace"));
+    expect(verdict(seen)).toContain("critical etcd/AlarmNoSpace");
+    await recordCase("no-space", "A quota of 16 MiB was used up by overwriting one key.");
+    const run = await console.recover("etcd/clear-no-space", targetOf(seen, "etcd/clear-no-space"));
+    expect(outcome(run)).toBe("done");
+    expect(await ctl("e1", "put big small")).toContain("OK");
+  });
+
+  it("live: etcd / alarm-left: an alarm that stays after the space was freed is named, and disarming alone is planned", async () => {
+    const list = JSON.parse(
+      await lab.run("e1", "curl -s -X POST http://127.0.0.1:2379/v3/cluster/member/list -d '{}'"),
+    ) as { members: { ID: string }[] };
+    const alarm = { action: "ACTIVATE", memberID: list.members[0]?.ID, alarm: "NOSPACE" };
+    await lab.run("e1", `curl -s -X POST http://127.0.0.1:2379/v3/maintenance/alarm -d '${JSON.stringify(alarm)}'`);
+    await ctl(
+      "e1",
+      `compact $(ETCDCTL_API=3 etcdctl get x -w json | sed 's/.*"revision":\\([0-9]*\\).*/\\1/') --physical; true`,
+    );
+    const seen = await console.until(has("etcd/AlarmNoSpace"));
+    await recordCase("alarm-left", "The alarm stands while every member has room.");
+    const run = await console.recover("etcd/clear-no-space", targetOf(seen, "etcd/clear-no-space"));
+    expect(outcome(run)).toBe("done");
+    expect(run.steps.map(({ step }) => step.title.code)).toContain("etcd/step.disarm");
+  });
+
+  it("live: etcd / corrupt-alarm: a CORRUPT alarm is critical and not cleared by a button", async () => {
+    const status = JSON.parse(
+      await lab.run("e1", "curl -s -X POST http://127.0.0.1:2379/v3/maintenance/status -d '{}'"),
+    ) as { header: { member_id: string } };
+    const send = (action: string): Promise<string> =>
+      lab.run(
+        "e1",
+        `curl -s -X POST http://127.0.0.1:2379/v3/maintenance/alarm -d '${JSON.stringify({ action, memberID: status.header.member_id, alarm: "CORRUPT" })}'`,
+      );
+    await send("ACTIVATE");
+    mend.push(() => send("DEACTIVATE"));
+    const seen = await console.until(has("etcd/AlarmCorrupt"));
+    await recordCase("corrupt-alarm", "A CORRUPT alarm was raised by hand.");
+    expect(seen.recoveries.find(({ action }) => action === "etcd/clear-no-space")?.objections).not.toEqual([]);
+  });
+
+  it("live: etcd / defragment: gives the free space inside a member's file back", async () => {
+    await lab.run(
+      "e1",
+      "for i in $(seq 60); do head -c 1000000 /dev/zero | tr '\\\\0' x | ETCDCTL_API=3 etcdctl put big$i >/dev/null; done; ETCDCTL_API=3 etcdctl del --prefix big >/dev/null; rev=$(ETCDCTL_API=3 etcdctl get x -w json | sed 's/.*\"revision\":\\([0-9]*\\).*/\\1/'); ETCDCTL_API=3 etcdctl compact $rev --physical",
+    );
+    const seen = await console.until((now) => offers(now, "etcd/defragment").length > 0);
+    await recordCase("fragmented", "Sixty megabytes were written, deleted and compacted.");
+    const [target = ""] = offers(seen, "etcd/defragment");
+    expect(outcome(await console.recover("etcd/defragment", target))).toBe("done");
+  });
+
+  it("live: etcd / replace-member: a dead member comes back empty as a new one, its old data kept aside", async () => {
+    const [dead = ""] = others(await wellLeader());
+    await lab.run(dead, "systemctl stop etcd");
+    mend.push(() => lab.attempt(dead, "systemctl start etcd"));
+    await console.until(has("etcd/MemberStopped"));
+    expect(outcome(await console.recover("etcd/replace-member", dead))).toBe("done");
+    expect(await lab.run(dead, "ls /var/lib/etcd")).toContain("default.kept-");
+  });
+
+  it("live: etcd / member-removed: a member that somebody removed is named, and can be added again", async () => {
+    const [gone = ""] = others(await wellLeader());
+    const id =
+      (await ctl("e1", "member list"))
+        .split("\n")
+        .find((line) => line.includes(` ${gone},`))
+        ?.split(",")[0] ?? "";
+    await ctl(others(gone)[0] ?? "", `member remove ${id}`);
+    const seen = await console.until((now) => has("etcd/MemberRemoved")(now) && has("etcd/MemberStopped")(now));
+    expect(verdict(seen)).toEqual(["degraded etcd/MemberRemoved", "degraded etcd/MemberStopped"]);
+    await recordCase("member-removed", "A member was removed by etcdctl.");
+    expect(outcome(await console.recover("etcd/replace-member", gone))).toBe("done");
+  });
+
+  it("live: etcd / disk-full: the full disk is named with the member that it ended", async () => {
+    await lab.faults.fillDisk("e1");
+    await console.change("e1", {});
+    mend.push(() => console.change("e1", {}));
+    mend.push(async () => {
+      await lab.faults.freeDisk("e1");
+      await lab.attempt("e1", "systemctl reset-failed etcd; systemctl start etcd");
+    });
+    for (let at = 0; at < 5; at += 1) await lab.attempt("e2", `ETCDCTL_API=3 etcdctl put k${at} v`);
+    const seen = await console.until(has("linux/DiskFull"), 90_000);
+    expect(verdict(seen)).toContain("critical linux/DiskFull");
+    expect(seen.findings.map(({ code }) => code)).not.toContain("etcd/QuorumLost");
+    await recordCase("disk-full", "The disk of one member's data was filled.");
+  });
+
+  it("live: etcd / restart-storm: a member that ends again and again is named", async () => {
+    const [one = ""] = others(await wellLeader());
+    await configure(one, "[Unit]\\nStartLimitIntervalSec=0\\n[Service]\\nRestart=always\\nRestartSec=100ms\\n");
+    mend.push(() => configure(one, ""));
+    const seen = await console.until((now) => {
+      void lab.attempt(one, "systemctl kill -s KILL etcd");
+      return has("etcd/KeepsRestarting")(now);
+    });
+    expect(verdict(seen)).toContain("degraded etcd/KeepsRestarting");
+  });
+
+  it("live: etcd / clock-skew: a host whose clock is off is named, the cluster is not", async () => {
+    await lab.faults.skewClock("e1", 120);
+    mend.push(() => console.change("e1", {}));
+    mend.push(() => lab.faults.restoreClock("e1"));
+    await console.change("e1", {});
+    const seen = await console.until(has("linux/ClockOff"), 90_000);
+    expect(verdict(seen)).toEqual(["degraded linux/ClockOff"]);
+  });
+
+  it("live: etcd / wrong-port: a port where nobody listens is not read, and never stopped", async () => {
+    await console.change("e3", { port: 2999 });
+    mend.push(() => console.change("e3", { port: 2379 }));
+    const seen = await console.read();
+    expect(verdict(seen)).toEqual(["unknown etcd/MemberNotRead"]);
+    await recordCase("refused", "The port of one member is wrong.");
+  });
+
+  it("live: etcd / garbled: another service on the port is not taken for etcd", async () => {
+    await console.change("e3", { port: 22 });
+    mend.push(() => console.change("e3", { port: 2379 }));
+    const seen = await console.read();
+    expect(verdict(seen)).toEqual(["unknown etcd/MemberNotRead"]);
+    await recordCase("garbled", "The port of one member is that of its SSH service.");
+  });
+
+  it("live: etcd / host-gone: a host without power cannot be seen, and is not called stopped", async () => {
+    const [one = ""] = others(await wellLeader());
+    await lab.faults.switchOff(one);
+    mend.push(() => lab.faults.switchOn(one));
+    const seen = await console.until(has("etcd/MemberNotRead"), 60_000);
+    expect(verdict(seen).filter((said) => said.includes(" etcd/"))).toEqual(["unknown etcd/MemberNotRead"]);
+    await recordCase("one-node-silent", "One host was switched off.");
+  });
+});
+
+function targetOf(seen: Assessment, action: string): string {
+  return seen.recoveries.find((one) => one.action === action)?.targets[0]?.target ?? "";
+}
+
+/** Whom an action is offered for now. */
+function offers(seen: Assessment, action: string): readonly string[] {
+  const offer = seen.recoveries.find((one) => one.action === action);
+  if (offer === undefined || offer.objections.length > 0) return [];
+  return offer.targets.filter(({ objections }) => objections.length === 0).map(({ target }) => target);
+}
