@@ -50,6 +50,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "main/engine/figure-of",
     "main/engine/process-liveness",
     "main/engine/quorum",
+    "main/engine/redis-server/",
     "main/engine/service",
     "main/engine/shares",
     "main/engine/witnesses",

@@ -86,6 +86,31 @@ export function stopEffect(control: ServiceControl, account: string, pid: number
   }
 }
 
+/**
+ * The command that ends a process that has stopped answering and would not end by being asked. Its keeper is told to stop it first, or
+ * would start it again at once; without one the process is ended and nothing more.
+ */
+export function endHungEffect(control: ServiceControl | null, account: string, pid: number): Effect {
+  switch (control?.kind) {
+    case "systemd":
+      return asRoot(
+        ...shell('systemctl stop --no-block "$1"; kill -KILL "$2"; systemctl stop "$1"', control.unit, pid),
+      );
+    case "supervisor":
+      // A stop that is waited for ends it with SIGKILL after `stopwaitsecs`; the kill spares that time.
+      return asRoot(...shell('supervisorctl stop "$1" & sleep 1; kill -KILL "$2"; wait', control.program, pid));
+    case "runit":
+      return asRoot(...shell('sv -w 0 down "$1"; kill -KILL "$2"; sv -w 7 down "$1"', control.directory, pid));
+    case "plain":
+    case undefined:
+      return run(account, "kill", "-KILL", String(pid));
+  }
+}
+
+function shell(script: string, name: string, pid: number): readonly [string, ...string[]] {
+  return ["/bin/sh", "-c", script, "sh", name, String(pid)];
+}
+
 function asRoot(...argv: readonly [string, ...string[]]): Effect {
   return run("root", ...argv);
 }

@@ -1,0 +1,77 @@
+import { sentence, type Sentence } from "../../../../contract/sentence";
+import type { Claim, RecoveryAction } from "../../engine";
+import { isGone } from "../../redis-server/server";
+import { notControlled, nothingToDo, serverSteps } from "../../redis-server/steps";
+import { isEligible, isReplica, nodeIn, type ClusterNode, type ClusterSnapshot } from "../snapshot";
+import { countSlots } from "../topology";
+import { holds, lostMasters } from "./judges";
+
+const steps = serverSteps("redis-cluster");
+
+/** Stops a replica and starts it again, or ends one that hangs. A master must hand its shard over first. */
+export const restartNode: RecoveryAction<ClusterSnapshot> = {
+  action: "redis-cluster/restart-node",
+  risk: "R2",
+  answers: ["redis-cluster/NodeHung", "redis-cluster/MemoryFragmented"],
+  verifyWithinMs: 120_000,
+  objections: () => [],
+  targets: (snapshot) =>
+    snapshot.nodes
+      .filter(({ standing }) => standing.kind === "serving" || standing.kind === "hung")
+      .map((node) => ({ target: node.member, objections: objectionsTo(snapshot, node) })),
+  plan: (snapshot, target) => {
+    const node = nodeIn(snapshot, target);
+    if (node === null) return nothingToDo;
+    const before = [holds.standing(target, node.standing.kind)];
+    const joined = [holds.joined(target)];
+    const stop = node.standing.kind === "hung" ? steps.endHung(node) : steps.stop(node, before, joined);
+    return {
+      steps: [...stop, ...steps.start(node, [], joined)],
+      warnings: isReplica(node) ? [] : [sentence("redis-cluster/warning.restart", { member: target })],
+      restsOn: before,
+      goal: joined,
+    };
+  },
+};
+
+/** Starts a server that its host says does not run. */
+export const startNode: RecoveryAction<ClusterSnapshot> = {
+  action: "redis-cluster/start-node",
+  risk: "R2",
+  answers: ["redis-cluster/NodeStopped", "redis-cluster/ShardWithoutMaster"],
+  verifyWithinMs: 120_000,
+  objections: () => [],
+  targets: (snapshot) =>
+    snapshot.nodes
+      .filter(({ standing }) => standing.kind === "stopped")
+      .map((node) => ({ target: node.member, objections: control(node) })),
+  plan: (snapshot, target) => {
+    const node = nodeIn(snapshot, target);
+    if (node === null) return nothingToDo;
+    const joined: readonly Claim[] = [holds.joined(target)];
+    return {
+      steps: steps.start(node, [], joined),
+      warnings: lostMasters(snapshot).includes(target)
+        ? []
+        : [sentence("redis-cluster/warning.writes-dropped", { member: target })],
+      restsOn: [holds.stopped(target)],
+      goal: joined,
+    };
+  },
+};
+
+function control(node: ClusterNode): readonly Sentence[] {
+  const reason = notControlled("redis-cluster", node);
+  return reason === null ? [] : [reason];
+}
+
+/** A master with slots is not restarted while a replica could take its place; one that hangs may still be the only copy. */
+function objectionsTo(snapshot: ClusterSnapshot, node: ClusterNode): readonly Sentence[] {
+  const shard = snapshot.shards.find(({ master }) => master.id === node.id);
+  if (shard === undefined) return control(node);
+  const canHandOver = shard.replicas.some((one) => isEligible(snapshot, one));
+  const slots = countSlots(shard.master.ranges);
+  if (isGone(node))
+    return canHandOver ? [sentence("redis-cluster/fail-over-first", { member: node.member, slots })] : control(node);
+  return [sentence("redis-cluster/fail-over-first", { member: node.member, slots })];
+}

@@ -1,0 +1,149 @@
+import type { FindingCode, Level, Subject } from "../../../contract/health";
+import type { HealthRule, Sighting } from "../engine";
+import { evidenceOf, gained, infoOf, isUntold, type RedisServer } from "./server";
+
+const memoryWatchRatio = 0.8;
+const memoryDegradedRatio = 0.95;
+const fragmentationWatch = 1.5;
+const fragmentationFromBytes = 1 << 30;
+const clientsWatchRatio = 0.8;
+const clientsDegradedRatio = 0.95;
+const slowForkMicroseconds = 1_000_000;
+
+type Seen = Omit<Sighting, "subject" | "evidence">;
+
+/** What can be said of a server or sentinel whatever it belongs to. The codes are the engine's own, and so are their words. */
+export function serverRules<S>(
+  engine: string,
+  serversOf: (snapshot: S) => readonly RedisServer[],
+): readonly HealthRule<S>[] {
+  const each = (
+    name: string,
+    level: Exclude<Level, "ok" | "unknown">,
+    see: (server: RedisServer) => Seen | null,
+    explains: readonly string[] = [],
+  ): HealthRule<S> => ({
+    code: codeOf(engine, name),
+    level,
+    explains: explains.map((explained) => codeOf(engine, explained)),
+    find: (snapshot) =>
+      serversOf(snapshot).flatMap((server) => {
+        const seen = see(server);
+        return seen === null ? [] : [{ subject: memberSubject(server), evidence: evidenceOf(server), ...seen }];
+      }),
+  });
+
+  return [
+    each("NodeStopped", "degraded", stopped),
+    each("NodeHung", "degraded", hung),
+    each("NodeNotRead", "degraded", notRead),
+    each("NodeLoading", "degraded", loading),
+    each("PersistenceFails", "critical", persistenceFails),
+    each("MemoryNearLimit", "watch", memoryNearLimit),
+    each("KeysEvicted", "watch", keysEvicted),
+    each("MemoryFragmented", "watch", memoryFragmented),
+    each("ClientsNearLimit", "watch", clientsNearLimit),
+    each("ConnectionsRejected", "degraded", connectionsRejected),
+    each("Restarted", "watch", restarted),
+    each("FullCopies", "watch", fullCopies),
+    each("ForkSlow", "watch", forkSlow),
+  ];
+}
+
+export function codeOf(engine: string, name: string): FindingCode {
+  return `${engine}/${name}`;
+}
+
+export function memberSubject({ member }: { readonly member: string }): Subject {
+  return { kind: "member", member };
+}
+
+function stopped({ member, standing }: RedisServer): Seen | null {
+  return standing.kind === "stopped" ? { facts: { member } } : null;
+}
+
+function hung({ member, standing }: RedisServer): Seen | null {
+  return standing.kind === "hung" ? { facts: { member, pid: standing.pid } } : null;
+}
+
+function notRead(server: RedisServer): Seen | null {
+  const { member, standing } = server;
+  if (!isUntold(server) || !("reason" in standing)) return null;
+  return { facts: { member }, cannotTell: standing.reason };
+}
+
+function loading(server: RedisServer): Seen | null {
+  return infoOf(server)?.persistence?.isLoading === true ? { facts: { member: server.member } } : null;
+}
+
+/** With an error here a master refuses writes (MISCONF), as long as `stop-writes-on-bgsave-error` stands. */
+function persistenceFails(server: RedisServer): Seen | null {
+  const told = infoOf(server)?.persistence ?? null;
+  if (told === null) return null;
+  const failing = [
+    ...(told.lastSaveWorked ? [] : ["RDB"]),
+    ...(told.appendWorked ? [] : ["AOF"]),
+    ...(told.rewriteWorked ? [] : ["AOF rewrite"]),
+  ];
+  if (failing.length === 0) return null;
+  // A failed rewrite refuses no write.
+  const level = told.lastSaveWorked && told.appendWorked ? "degraded" : "critical";
+  return { facts: { member: server.member, what: failing.join(", "), changes: told.changesSinceSave }, level };
+}
+
+function memoryNearLimit(server: RedisServer): Seen | null {
+  const memory = infoOf(server)?.memory ?? null;
+  if (memory === null || memory.mostBytes === 0) return null;
+  const ratio = memory.usedBytes / memory.mostBytes;
+  // With eviction a full memory is how a cache lives; the evictions are told apart.
+  if (ratio < memoryWatchRatio || memory.policy !== "noeviction") return null;
+  const facts = { member: server.member, usedBytes: memory.usedBytes, mostBytes: memory.mostBytes, ratio };
+  return { facts, level: ratio >= memoryDegradedRatio ? "degraded" : "watch" };
+}
+
+function keysEvicted(server: RedisServer): Seen | null {
+  const count = gained(server, (info) => info.statistics.evictedKeys) ?? 0;
+  const policy = infoOf(server)?.memory?.policy ?? "";
+  return count > 0 ? { facts: { member: server.member, count, policy } } : null;
+}
+
+function memoryFragmented(server: RedisServer): Seen | null {
+  const memory = infoOf(server)?.memory ?? null;
+  if (memory?.fragmentation == null || memory.usedBytes < fragmentationFromBytes) return null;
+  const ratio = memory.fragmentation;
+  if (ratio >= 1 && ratio <= fragmentationWatch) return null;
+  return { facts: { member: server.member, factor: ratio }, level: ratio < 1 ? "degraded" : "watch" };
+}
+
+function clientsNearLimit(server: RedisServer): Seen | null {
+  const clients = infoOf(server)?.clients ?? null;
+  if (clients?.most == null || clients.connected / clients.most < clientsWatchRatio) return null;
+  return {
+    facts: { member: server.member, connected: clients.connected, most: clients.most },
+    level: clients.connected / clients.most >= clientsDegradedRatio ? "degraded" : "watch",
+  };
+}
+
+function connectionsRejected(server: RedisServer): Seen | null {
+  const count = gained(server, (info) => info.statistics.rejectedConnections) ?? 0;
+  return count > 0 ? { facts: { member: server.member, count } } : null;
+}
+
+/** Another process than at the look before; again and again while something restarts it. */
+function restarted(server: RedisServer): Seen | null {
+  const now = infoOf(server);
+  if (now === null || server.before === null || server.before.info.runId === now.runId) return null;
+  return { facts: { member: server.member, upMs: now.uptimeSeconds * 1000 } };
+}
+
+function fullCopies(server: RedisServer): Seen | null {
+  const count = gained(server, (info) => info.statistics.fullSyncs) ?? 0;
+  return count > 0 ? { facts: { member: server.member, count } } : null;
+}
+
+function forkSlow(server: RedisServer): Seen | null {
+  const microseconds = infoOf(server)?.statistics.lastForkMicroseconds ?? 0;
+  return microseconds > slowForkMicroseconds
+    ? { facts: { member: server.member, forkMs: Math.round(microseconds / 1000) } }
+    : null;
+}
