@@ -125,9 +125,9 @@ async function losingMembers(lab: Lab, bench: Bench): Promise<void> {
   await keep("partly-read", "the login may not use CONFIG on r5");
   await cli("r5", "acl setuser default +@all");
 
-  await lab.faults.freeze("r5");
+  lab.faults.freeze("r5");
   await keep("one-node-silent", "every process of the host r5 is stopped: its network answers, and nobody on it");
-  await lab.faults.thaw("r5");
+  lab.faults.thaw("r5");
   await well();
 
   const copy1 = await copyOf("r1");
@@ -233,7 +233,7 @@ async function troublingAll(lab: Lab, bench: Bench): Promise<void> {
     "for i in $(seq 40); do echo set big{6}:$i $(head -c 50000 /dev/zero | tr '\\\\0' x); done | redis-cli -c >/dev/null",
   );
   await pause(2_000);
-  await keep("unbalanced", `1500 slots of ${takerHost} were moved to ${ownerHost}, and 2 MB lie in one slot`);
+  await keep("healthy-unbalanced", `1500 slots of ${takerHost} were moved to ${ownerHost}, and 2 MB lie in one slot`);
   await lab.run(ownerHost, "redis-cli --cluster rebalance 127.0.0.1:6379 --cluster-yes >/dev/null");
   await well();
 

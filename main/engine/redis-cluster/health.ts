@@ -22,8 +22,8 @@ import { countSlots, showRanges, type KnownNode } from "./topology";
 const cluster: Subject = { kind: "cluster" };
 /** Of the backlog: beyond it the next lost connection costs a full copy. */
 const lagWatchShare = 0.1;
-/** A replica that hears nothing for so long. */
-const lagWatchSeconds = 10;
+/** A replica that hears nothing for so long; a master pings every ten seconds (`repl-ping-replica-period`). */
+const lagWatchSeconds = 20;
 
 type Rule = HealthRule<ClusterSnapshot>;
 
@@ -132,7 +132,9 @@ export function isLost(snapshot: ClusterSnapshot, { master }: Shard): boolean {
       own.ranges.some(({ from }) => master.ranges.some((one) => from >= one.from && from <= one.to)),
   );
   if (claimedByOther) return false;
-  return node === null ? master.failure === "agreed" : isGone(node) || (isUntold(node) && master.failure === "agreed");
+  // A node that the others still hear is asked at a wrong address, or has died a moment ago.
+  if (node !== null && isGone(node)) return master.failure !== "none";
+  return master.failure === "agreed" && (node === null || isUntold(node));
 }
 
 function isReachable(snapshot: ClusterSnapshot, { id }: KnownNode): boolean {
@@ -330,7 +332,9 @@ const shardWithoutReplica: Rule = {
       .map(({ master, replicas }) => {
         const unseen = replicas.flatMap((one) => {
           const node = nodeById(snapshot, one.id);
-          return node !== null && isUntold(node) && one.failure === "none" ? [node] : [];
+          // What a node that is cut off holds for failed may well serve on the other side.
+          const isHeard = one.failure === "none" || snapshot.leading?.state.isOk === false;
+          return node !== null && isUntold(node) && isHeard ? [node] : [];
         });
         const spare = snapshot.shards.filter(
           (other) => other.replicas.filter((one) => isEligible(snapshot, one)).length > 1,

@@ -58,6 +58,8 @@ export function standingOf(info: Reading<RedisInfo>, liveness: Reading<Liveness>
   if (info.kind === "value") return { kind: "serving", info: info.value };
   const { reason } = info;
   if (liveness.kind !== "value") return { kind: "unseen", reason };
+  // Another service answered at the port: the address is wrong, and nothing is proven about the server.
+  if (reason.code === "wire/garbled") return { kind: "refusing", reason };
   if (liveness.value.kind === "not-running") return { kind: "stopped" };
   const isSilent = reason.code === "wire/silent" || reason.code === "ssh/deadline" || liveness.value.isStopped;
   return isSilent ? { kind: "hung", pid: liveness.value.pid, reason } : { kind: "refusing", reason };

@@ -127,7 +127,6 @@ export const forcedFailover: RecoveryAction<ClusterSnapshot> = {
 export const takeover: RecoveryAction<ClusterSnapshot> = {
   ...afterLoss("redis-cluster/takeover", "TAKEOVER"),
   risk: "R3",
-  attests: "the masters that do not answer are switched off and stay off; {target} takes over without a vote",
   objections: (snapshot) => {
     if (snapshot.leading === null) return [sentence("redis-cluster/nobody-tells")];
     if (noMajority(snapshot) === null) return [sentence("redis-cluster/majority-is-there")];

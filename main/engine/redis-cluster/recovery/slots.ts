@@ -142,7 +142,6 @@ export const finishOpenSlots: RecoveryAction<ClusterSnapshot> = {
 export const giveUpLostSlots: RecoveryAction<ClusterSnapshot> = {
   action: "redis-cluster/give-up-lost-slots",
   risk: "R3",
-  attests: "the data of the shards that are gone is given up; their slots start empty",
   answers: ["redis-cluster/ShardWithoutMaster"],
   verifyWithinMs: 60_000,
   objections: (snapshot) => {
