@@ -295,9 +295,11 @@ describe.skipIf(why !== null)(`ZooKeeper on the lab ${why ?? ""}`, () => {
     const [one = ""] = others(await wellLeader());
     await lab.faults.switchOff(one);
     mend.push(() => lab.faults.switchOn(one));
-    const seen = await console.until(has("zookeeper/ServerNotRead"), 60_000);
+    // The leader notices the loss after its own time, syncLimit, and the desktop after its; both are waited for.
+    const seen = await console.until(
+      (now) => has("zookeeper/ServerNotRead")(now) && has("zookeeper/FollowersNotSynced")(now),
+      60_000,
+    );
     expect(seen.findings.map(({ code }) => code)).not.toContain("zookeeper/ServerStopped");
-    expect(verdict(seen)).toContain("degraded zookeeper/FollowersNotSynced");
-    await recordCase("one-node-silent", "One host was switched off.");
   });
 });
