@@ -29,7 +29,9 @@ export async function discover(parts: DiscoverParts, discoveryId: string, seed: 
   const walk: Walk = { nodes: new Map(), addresses: new Map(), sighted: [], problems: [] };
   const queue: Login[] = [{ ...seed, host: parts.aliasOf(seed.host) ?? seed.host }];
   while (queue.length > 0 && walk.nodes.size < mostHosts) {
-    const round = queue.splice(0).filter((login) => isNew(walk, login.host));
+    // Several engines and members may speak of the same host; it is asked once.
+    const named = new Map(queue.splice(0).map((login) => [login.host, login]));
+    const round = [...named.values()].filter((login) => isNew(walk, login.host));
     for (const login of round) walk.nodes.set(login.host, { node: login.host, login });
     const found = await Promise.all(round.map((login) => visit(parts, walk, login)));
     queue.push(...found.flat().map((names) => nextLogin(parts, seed, names)));

@@ -34,6 +34,12 @@ export const patroniLogs: EngineLogs<typeof patroniSettings> = {
       level: "degraded",
       pattern: /Failed to rewind from healthy primary|Can not run pg_rewind/i,
     },
+    {
+      code: "patroni/log.diverged",
+      level: "degraded",
+      pattern:
+        /forked off current database system timeline|does not contain minimum recovery point|is not in this server's history/,
+    },
     { code: "patroni/log.rewind", level: "watch", pattern: /running pg_rewind from|pg_rewind exit code=/ },
     {
       code: "patroni/log.watchdog",

@@ -37,9 +37,13 @@ export const reinitializeReplica: RecoveryAction<PatroniSnapshot> = {
 };
 
 function objectionsTo(target: Answering): readonly Sentence[] {
-  const { member, takesWrites } = target;
+  const { member, takesWrites, listed, store } = target;
+  // Cut off from the store it would throw its data away and have nobody to copy from.
+  const isCutOff = store.kind === "failed" || (store.kind === "value" && store.value === "no-majority");
   return [
     ...changeObjections(target),
+    ...(listed === null ? [sentence("patroni/not-listed", { member })] : []),
+    ...(isCutOff ? [sentence("patroni/store-not-reached", { member })] : []),
     ...(takesWrites === false ? [] : [sentence("patroni/may-take-writes", { member })]),
   ];
 }

@@ -20,18 +20,27 @@ export const restartPatroni: RecoveryAction<PatroniSnapshot> = {
     if (target === null) return nothingToDo;
     const { standing, member } = target;
     const leader = soleLeader(snapshot);
-    // With another leading it comes back as a replica; with nobody leading it may become the leader.
-    const back: Claim = leader === null ? holds.answers(member) : holds.follows(member);
     const isRunning = standing.kind !== "stopped" && standing.kind !== "hung";
+    // One that was down may have diverged, which Patroni 3.0 does not always notice: that is a finding and a recovery of its own.
+    const mayHaveDiverged = leader !== null && !isRunning;
+    const back: readonly Claim[] =
+      leader === null
+        ? [holds.answers(member)]
+        : isRunning
+          ? [holds.follows(member)]
+          : [holds.answers(member), ...(leader.member === member ? [] : [holds.takesNoWrites(member)])];
     return {
       steps: [
         ...(standing.kind === "hung" ? [killHungPatroni(target, standing.pid, [])] : []),
         ...(isRunning ? [stopPatroni(target, leader === null ? [] : [holds.leads(leader.member)])] : []),
         startPatroni(target, [holds.answers(member)]),
       ],
-      warnings: isRunning ? [sentence("patroni/warning.server-stops-too", { member })] : [],
+      warnings: [
+        ...(isRunning ? [sentence("patroni/warning.server-stops-too", { member })] : []),
+        ...(mayHaveDiverged ? [sentence("patroni/warning.may-not-follow", { member })] : []),
+      ],
       restsOn: layoutOf(snapshot),
-      goal: [back],
+      goal: back,
     };
   },
 };
@@ -69,9 +78,12 @@ export const endSecondPrimary: RecoveryAction<PatroniSnapshot> = {
         ...(standing.kind === "hung" ? [killHungPatroni(target, standing.pid, safe)] : []),
         startPatroni(target, [holds.takesNoWrites(targetName)]),
       ],
-      warnings: [sentence("patroni/warning.second-primary-loses", { member: targetName, leader: kept.member })],
+      warnings: [
+        sentence("patroni/warning.second-primary-loses", { member: targetName, leader: kept.member }),
+        sentence("patroni/warning.may-not-follow", { member: targetName }),
+      ],
       restsOn: [...layoutOf(snapshot), holds.takesWrites(targetName), ...safe],
-      goal: [holds.leads(kept.member), holds.follows(targetName)],
+      goal: [holds.leads(kept.member), holds.takesNoWrites(targetName)],
     };
   },
 };
