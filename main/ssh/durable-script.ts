@@ -14,6 +14,8 @@ import { ticketFunction } from "./sudo";
  * out, dropped          what it said, up to the cap, and how many bytes beyond it
  * rc                    exit code, `-` or `late` or `cancelled`: made whole under another name, then renamed
  * ```
+ * `session`, `rc` and `refused` are written over bytes that were reserved at the claim, so that a disk that fills later cannot keep them
+ * out. The pipe is opened last of a process's descriptors: that may wait, and must not keep the node's lock meanwhile.
  * One line a statement, so that a test can cut it before each of them.
  */
 export const durableScript = `# Evenkeel: runs one command once. Every state is a file in this directory.
@@ -77,7 +79,7 @@ ek_end() {
   return 1
 }
 ek_refuse() {
-  printf '%s\\n' "$*" 2>/dev/null >refused.tmp && mv refused.tmp refused
+  printf '%-200s\\n' "$*" 2>/dev/null 1<>refused.tmp && mv refused.tmp refused
   exit 99
 }
 ek_sync() {
@@ -87,7 +89,7 @@ ${ticketFunction}
 ek_effect() {
   dir=$PWD
   ek_born "$$"
-  printf '%s\\n' "$$ $born $boot" 2>/dev/null >session.tmp || ek_refuse no-room
+  printf '%-80s\\n' "$$ $born $boot" 2>/dev/null 1<>session.tmp || ek_refuse no-room
   mv session.tmp session || ek_refuse no-room
   if [ -s listing ]; then
     eval "ek_ticket $1 $(cat listing)" || ek_refuse "sudo $(printf %s "$said" | tr '\\n' ' ')"
@@ -111,7 +113,7 @@ ek_keep() {
   printf '%s\\n' "\${PWD##*/}" 2>/dev/null >holder || ek_refuse no-room
   mv holder ../holder || ek_refuse no-room
   ek_born "$$"
-  printf '%s\\n' "$$ $born $boot" 2>/dev/null >started.tmp || ek_refuse no-room
+  printf '%-80s\\n' "$$ $born $boot" 2>/dev/null >started.tmp || ek_refuse no-room
   mkfifo pipe 2>/dev/null || ek_refuse no-room
   ek_sync started.tmp
   mv started.tmp started || ek_refuse no-room
@@ -120,7 +122,7 @@ ek_keep() {
     dd bs=1 count="$2" of=out 2>/dev/null
     wc -c >dropped.tmp
     mv dropped.tmp dropped
-  } <pipe 3<&- 4>&- 9>&- &
+  } 3<&- 4>&- 9>&- <pipe &
   {
     left=$1
     while [ "$left" -gt 0 ]; do
@@ -128,16 +130,18 @@ ek_keep() {
       left=$((left - 1))
     done
     : >late
-    ek_line session && ek_end "\${line%% *}"
+    ek_lives . && ek_born "$leader" && ek_end "$leader"
   } </dev/null 3<&- 4>&- 9>&- &
   watch=$!
   setsid /bin/sh "$PWD/runner" effect "$3" >pipe 2>&1 3<&3 4>&4 9>&-
   code=$?
   kill "$watch" 2>/dev/null
   [ ! -e refused ] || exit 99
+  [ -e session ] || ek_refuse "base its shell ended before it began"
   if [ -e late ] || [ -e cancelled ]; then
     ek_line session
-    until ek_end "\${line%% *}"; do :; done
+    leader=\${line%% *}
+    until ek_end "$leader"; do :; done
   fi
   tries=0
   while [ ! -e dropped ] && [ "$tries" -lt 20 ]; do
@@ -167,14 +171,15 @@ ek_claim() {
   {
     printf '%s\\n' "$ek_script" >runner
     printf '%s\\n' "$ek_effect" >effect && printf %s "$ek_listing" >listing
-    printf '%s\\n' "$ek_spec" >spec && printf '%-20s\\n' pending >rc.tmp
+    printf '%-20s\\n' pending >rc.tmp && printf '%-80s\\n' pending >session.tmp
+    printf '%-200s\\n' pending >refused.tmp && printf '%s\\n' "$ek_spec" >spec
   } 2>/dev/null
-  if [ "$(cat runner)" != "$ek_script" ] || [ "$(cat effect)" != "$ek_effect" ] || [ ! -s rc.tmp ]; then
+  if [ "$(cat runner)" != "$ek_script" ] || [ "$(cat effect)" != "$ek_effect" ] || [ ! -s rc.tmp ] || [ ! -s session.tmp ] || [ ! -s spec ]; then
     echo "refused no-room"
     (ek_refuse no-room)
     return
   fi
-  ek_sync runner effect listing spec rc.tmp . ..
+  ek_sync runner effect listing spec rc.tmp session.tmp refused.tmp . ..
   exec 3<&0 4>&2
   printf %s "$ek_stdin" 3<&- 4>&- | setsid /bin/sh "$PWD/runner" keep "$3" "$4" "$5" 3<&3 4>&4 >/dev/null 2>&1
   if [ "$?" = 99 ] && [ ! -e refused ]; then

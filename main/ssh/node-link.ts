@@ -16,7 +16,7 @@ export interface NodeLinkParts {
   readonly newNonce: () => string;
   readonly sudo: SudoPasswords;
   readonly connect: () => Promise<Connection>;
-  /** Lets a few at a time do what comes right after a login, so that two hundred first shells do not start at once. */
+  /** Lets a few at a time do what comes right after a login, so that two hundred first shells do not start on one host at once. */
   readonly settle: <T>(work: () => Promise<T>) => Promise<T>;
   readonly changed: (state: LinkState) => void;
 }

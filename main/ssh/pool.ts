@@ -38,14 +38,14 @@ export function createAccess(parts: AccessParts): Access {
   const listeners = new Set<(node: string, state: LinkState) => void>();
   const secrets = parts.secrets ?? createSessionSecrets();
   const gates = new Map<string, Gate>();
-  const firstShells = createGate();
+  const shellGates = new Map<string, Gate>();
   const sudo = createSudoPasswords(parts.asker);
 
-  function gateOf({ hopsBefore, hop }: { hopsBefore: readonly ResolvedLogin[]; hop: ResolvedLogin }): Gate {
-    // The same private address behind two bastions is two servers.
-    const way = [...hopsBefore, hop].map(({ hostName, port }) => `${hostName}:${port}`).join(" ");
-    const gate = gates.get(way) ?? createGate();
-    gates.set(way, gate);
+  /** The same private address behind two bastions is two servers. */
+  function gateIn(some: Map<string, Gate>, hops: readonly ResolvedLogin[]): Gate {
+    const way = hops.map(({ hostName, port }) => `${hostName}:${port}`).join(" ");
+    const gate = some.get(way) ?? createGate();
+    some.set(way, gate);
     return gate;
   }
 
@@ -62,7 +62,7 @@ export function createAccess(parts: AccessParts): Access {
             secrets,
             gateOf: (hop) => {
               const at = hops.findIndex((one) => one.hostName === hop.hostName && one.port === hop.port);
-              last = gateOf({ hopsBefore: hops.slice(0, Math.max(0, at)), hop });
+              last = gateIn(gates, [...hops.slice(0, Math.max(0, at)), hop]);
               return last;
             },
           },
@@ -79,13 +79,15 @@ export function createAccess(parts: AccessParts): Access {
   }
 
   function makeLink(node: string, login: Login): NodeLink {
+    // One line a server: a host whose shell hangs must not keep the rest of the fleet waiting.
+    let firstShells = createGate();
     return createNodeLink({
       node,
       clock: parts.clock,
       random: parts.random,
       newNonce: parts.newNonce,
       sudo,
-      settle: firstShells.through,
+      settle: (work) => firstShells.through(work),
       changed: (state) => listeners.forEach((listener) => listener(node, state)),
       connect: async () => {
         const resolved = await parts.resolve(login);
@@ -95,6 +97,7 @@ export function createAccess(parts: AccessParts): Access {
             line: 0,
             problem: resolved.needsSystemSsh,
           });
+        firstShells = gateIn(shellGates, [...resolved.jumps, resolved]);
         return connectPatiently(node, resolved);
       },
     });
