@@ -15,6 +15,7 @@ import { SshError } from "../../main/ssh/ssh-error";
 /** Services that misbehave on demand, which no real one does; each is a real socket, dialled as a node would dial it. */
 describe("HTTP and word calls to services that misbehave", () => {
   const servers: Server[] = [];
+  /** Both ends of every connection. */
   const dialled: Socket[] = [];
   let wire: Wire;
   let uncaught: unknown[];
@@ -52,6 +53,12 @@ describe("HTTP and word calls to services that misbehave", () => {
     uncaught = [];
     wire = createWire({ password: () => Promise.resolve(null), refused: () => undefined });
     servers.push(server);
+    for (const event of ["connection", "secureConnection"])
+      server.on(event, (socket: Socket) => {
+        // The service's end is cut when the client gives up; what is to be noticed is the client's end alone.
+        socket.on("error", () => undefined);
+        dialled.push(socket);
+      });
     await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
     return (server.address() as AddressInfo).port;
   }
