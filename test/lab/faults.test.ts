@@ -115,7 +115,7 @@ describe.skipIf(why !== null && !inCi)(`the lab's faults${why === null ? "" : ` 
 
   it("packet loss: about so many pings are lost, and none afterwards", async () => {
     const lostPercent = async (): Promise<number> =>
-      Number(/(\d+)% packet loss/.exec((await lab.attempt("r1", "ping -c 200 -i 0.005 -W 1 r3")).stdout)?.[1]);
+      Number(/([\d.]+)% packet loss/.exec((await lab.attempt("r1", "ping -c 200 -i 0.005 -W 1 r3")).stdout)?.[1]);
     await lab.faults.losePackets("r3", 30);
     // 30 % each way is 51 % of the round trips.
     const lost = await lostPercent();
