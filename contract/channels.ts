@@ -6,6 +6,7 @@ import { historyRequestSchema, historySchema } from "./history";
 import { hostKeysSchema, stoppedPasswordSchema } from "./host-keys";
 import {
   answerSchema,
+  clusterNameSchema,
   discoveredClusterSchema,
   discoveryProgressSchema,
   discoverySchema,
@@ -61,7 +62,7 @@ export const requests = {
     discoverySchema,
   ),
   "discovery:keep": request(
-    z.object({ name: z.string().min(1).max(80), cluster: discoveredClusterSchema }).strict(),
+    z.object({ name: clusterNameSchema, cluster: discoveredClusterSchema }).strict(),
     clusterId,
   ),
   "host-key:read": request(z.object({ login: loginSchema.strict() }).strict(), hostKeysSchema),

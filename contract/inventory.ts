@@ -1,6 +1,11 @@
 import { z } from "zod";
 import { findingCodeSchema } from "./health";
+import { visible } from "./visible";
 import { sentenceSchema } from "./sentence";
+
+/** A name is drawn in many places and may come from a host: what it holds of invisible characters is shown by number from the start. */
+const nameSchema = z.string().overwrite(visible);
+export const clusterNameSchema = nameSchema.min(1).max(80);
 
 /** How to log in to a host, as a person gives it; what is left out comes from ssh_config and its defaults. */
 export const loginSchema = z.object({
@@ -17,18 +22,18 @@ export type SettingValue = z.infer<typeof settingValueSchema>;
 
 /** One process of an engine on one node. */
 export const memberSchema = z.object({
-  member: z.string(),
-  node: z.string(),
+  member: nameSchema,
+  node: nameSchema,
   settings: z.record(z.string(), settingValueSchema),
 });
 export type Member = z.infer<typeof memberSchema>;
 
-export const nodeSchema = z.object({ node: z.string(), login: loginSchema });
+export const nodeSchema = z.object({ node: nameSchema, login: loginSchema });
 export type Node = z.infer<typeof nodeSchema>;
 
 export const clusterSchema = z.object({
   clusterId: z.string(),
-  name: z.string().min(1).max(80),
+  name: clusterNameSchema,
   engine: z.string(),
   nodes: z.array(nodeSchema).min(1),
   members: z.array(memberSchema).min(1),
@@ -51,7 +56,7 @@ export type DiscoveryProgress = z.infer<typeof discoveryProgressSchema>;
 /** A cluster seen from a seed host, not yet kept. `problems` name the hosts it mentions that could not be read. */
 export const discoveredClusterSchema = z.object({
   engine: z.string(),
-  suggestedName: z.string(),
+  suggestedName: nameSchema,
   nodes: z.array(nodeSchema),
   members: z.array(memberSchema),
   problems: z.array(sentenceSchema),

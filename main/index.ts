@@ -14,11 +14,16 @@ registerScheme();
 // An own directory is for tests and the demo; an installed app always uses the user's.
 if (!app.isPackaged && process.env.EVENKEEL_USER_DATA !== undefined)
   app.setPath("userData", process.env.EVENKEEL_USER_DATA);
-if (!app.requestSingleInstanceLock()) app.quit();
-app.on("second-instance", () => window?.focus());
+// What a second start was given is ignored; it only brings the first one's window to the front.
+app.on("second-instance", () => {
+  if (window?.isMinimized() === true) window.restore();
+  window?.focus();
+});
 app.on("window-all-closed", () => app.quit());
+if (app.requestSingleInstanceLock()) void app.whenReady().then(start);
+else app.quit();
 
-void app.whenReady().then(() => {
+function start(): void {
   Menu.setApplicationMenu(null);
   lockSession(join(output, "renderer"));
   const served = serve({
@@ -41,7 +46,7 @@ void app.whenReady().then(() => {
   app.once("will-quit", () => served.stop());
   window = createWindow(join(output, "preload", "index.cjs"));
   window.once("closed", () => (window = null));
-});
+}
 
 async function chooseSavePath(suggestedName: string): Promise<string | null> {
   if (window === null) return null;

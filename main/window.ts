@@ -60,7 +60,14 @@ export function lockSession(rendererDirectory: string): void {
 export function pathOf(directory: string, address: string): string | null {
   const url = new URL(address);
   if (`${url.protocol}//${url.host}` !== appOrigin) return null;
-  const path = normalize(join(directory, decodeURIComponent(url.pathname === "/" ? "/index.html" : url.pathname)));
+  let name: string;
+  try {
+    name = decodeURIComponent(url.pathname === "/" ? "/index.html" : url.pathname);
+  } catch {
+    // A percent sign that starts nothing names no file.
+    return null;
+  }
+  const path = normalize(join(directory, name));
   return path.startsWith(directory + sep) && !path.includes("\0") ? path : null;
 }
 
@@ -71,6 +78,9 @@ const locked = {
   webviewTag: false,
   webSecurity: true,
 } as const;
+
+/** A view that ends at once again and again must not spin. */
+const redrawAfterMs = 500;
 
 /** The only place where a window is made. */
 export function createWindow(preloadPath: string): BrowserWindow {
@@ -87,8 +97,14 @@ export function createWindow(preloadPath: string): BrowserWindow {
   webContents.setWindowOpenHandler(() => ({ action: "deny" }));
   webContents.on("will-navigate", (event) => event.preventDefault());
   webContents.on("will-redirect", (event) => event.preventDefault());
+  webContents.on("will-frame-navigate", (event) => event.preventDefault());
   webContents.on("will-attach-webview", (event) => event.preventDefault());
   window.once("ready-to-show", () => window.show());
-  void window.loadURL(`${appOrigin}/index.html`);
+  const load = (): void => void window.loadURL(`${appOrigin}/index.html`);
+  // Whatever ended the view's process, the core goes on; the view is drawn anew from what the core knows.
+  webContents.on("render-process-gone", () => setTimeout(() => !window.isDestroyed() && load(), redrawAfterMs));
+  // An empty page is the one address that the engine opens without asking; it can ask for nothing, and is left at once.
+  webContents.on("did-navigate", (_event, url) => !url.startsWith(`${appOrigin}/`) && load());
+  load();
   return window;
 }
