@@ -14,6 +14,8 @@ export const loginSchema = z.object({
   user: z.string().min(1).max(64).optional(),
   port: z.number().int().min(1).max(65535).optional(),
   identityFile: z.string().min(1).max(4096).optional(),
+  /** `auto`, also when left out: the built-in client, or the system's `ssh` where the host's config asks for what only that can do. */
+  transport: z.enum(["auto", "built-in", "system"]).optional(),
 });
 export type Login = z.infer<typeof loginSchema>;
 

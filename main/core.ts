@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { homedir, userInfo } from "node:os";
+import { homedir, tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { z } from "zod";
@@ -27,7 +27,8 @@ import { beatMs, createTrust } from "./recovery/trust";
 import { hostKeyCheck } from "./ssh/host-keys";
 import { createAccess } from "./ssh/pool";
 import { createSessionSecrets } from "./ssh/session-secrets";
-import { readSshConfig, resolveLogin } from "./ssh/ssh-config";
+import { configFiles, readSshConfig, resolveLogin } from "./ssh/ssh-config";
+import { createSystemSsh } from "./ssh/system-ssh";
 import { openAuditLog } from "./store/audit-log";
 import { createHistory } from "./store/history";
 import { openDocument } from "./store/durable-file";
@@ -68,6 +69,12 @@ export function createCore(parts: CoreParts): Core {
     asker: questions,
     hostKeys: hostKeyCheck,
     resolve: async (login) => resolveLogin(await config(), login),
+    systemSsh: createSystemSsh({
+      configFiles: configFiles(parts.sshConfigPath, desktop),
+      runtimeDirectory: process.env.XDG_RUNTIME_DIR ?? tmpdir(),
+      environment: process.env,
+      platform: process.platform,
+    }),
   });
   const wire = createWire(createPasswords(questions));
   const trust = createTrust({

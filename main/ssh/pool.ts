@@ -11,7 +11,8 @@ import type { ResolvedLogin } from "./resolved-login";
 import { createSessionSecrets, type SessionSecrets } from "./session-secrets";
 import { SshError } from "./ssh-error";
 import { createSudoPasswords } from "./sudo";
-import type { Connection } from "./transport";
+import type { SystemSsh } from "./system-ssh";
+import { transportOf, type Connection } from "./transport";
 
 export interface AccessParts {
   readonly clock: Clock;
@@ -24,12 +25,16 @@ export interface AccessParts {
   /** What the person typed this session; left out, this access keeps its own. */
   readonly secrets?: SessionSecrets;
   readonly resolve: (login: Login) => Promise<ResolvedLogin>;
+  /** Left out, a host that needs it is refused by name. */
+  readonly systemSsh?: SystemSsh;
 }
 
 /** A server that drops logins is asked again for so long: nothing was sent, so it is safe. */
 const dropsBorneMs = 10_000;
 const firstDropPauseMs = 300;
 const longestDropPauseMs = 3_000;
+
+type Attempt = (gateOf: (hop: ResolvedLogin) => Gate) => Promise<Connection>;
 
 /** All nodes with a login, one connection each, made when first needed and paced so that no server drops any. */
 export function createAccess(parts: AccessParts): Access {
@@ -49,24 +54,17 @@ export function createAccess(parts: AccessParts): Access {
     return gate;
   }
 
-  async function connectPatiently(node: string, resolved: ResolvedLogin): Promise<Connection> {
-    const hops = [...resolved.jumps, { ...resolved, host: node }];
+  async function connectPatiently(resolved: ResolvedLogin, attempt: Attempt): Promise<Connection> {
+    const hops = [...resolved.jumps, resolved];
     let firstDropAtMs: number | null = null;
     for (let drops = 0; ; drops += 1) {
       let last: Gate | null = null;
       try {
-        return await connect(
-          { ...resolved, host: node },
-          {
-            ...parts,
-            secrets,
-            gateOf: (hop) => {
-              const at = hops.findIndex((one) => one.hostName === hop.hostName && one.port === hop.port);
-              last = gateIn(gates, [...hops.slice(0, Math.max(0, at)), hop]);
-              return last;
-            },
-          },
-        );
+        return await attempt((hop) => {
+          const at = hops.findIndex((one) => one.hostName === hop.hostName && one.port === hop.port);
+          last = gateIn(gates, [...hops.slice(0, Math.max(0, at)), hop]);
+          return last;
+        });
       } catch (error) {
         if (!(error instanceof SshError) || error.kind !== "dropped") throw error;
         const nowMs = parts.clock.monotonicMs();
@@ -76,6 +74,29 @@ export function createAccess(parts: AccessParts): Access {
         await pause(Math.min(longestDropPauseMs, firstDropPauseMs * 2 ** drops) * (0.5 + parts.random()));
       }
     }
+  }
+
+  /** That a host is known by certificates only is found when its key is judged; nothing was trusted and nobody asked by then. */
+  function byBuiltIn(login: Login, resolved: ResolvedLogin): Attempt {
+    return async (gate) => {
+      try {
+        return await connect(resolved, { ...parts, secrets, gateOf: gate });
+      } catch (error) {
+        const mayChange = (login.transport ?? "auto") === "auto" && parts.systemSsh !== undefined;
+        if (!mayChange || !(error instanceof SshError) || error.kind !== "host-certificate-needed") throw error;
+        return bySystemSsh(login, resolved, "@cert-authority")(gate);
+      }
+    };
+  }
+
+  function bySystemSsh(login: Login, resolved: ResolvedLogin, why: string): Attempt {
+    return (gate) => {
+      const { systemSsh } = parts;
+      if (systemSsh === undefined)
+        throw new SshError("system-ssh-unavailable", resolved.host, { why, problem: "it is not set up here" });
+      const asks = { asker: parts.asker, secrets };
+      return gate(resolved.jumps[0] ?? resolved).through(() => systemSsh.connect(login, resolved, asks, why));
+    };
   }
 
   function makeLink(node: string, login: Login): NodeLink {
@@ -90,15 +111,13 @@ export function createAccess(parts: AccessParts): Access {
       settle: (work) => firstShells.through(work),
       changed: (state) => listeners.forEach((listener) => listener(node, state)),
       connect: async () => {
-        const resolved = await parts.resolve(login);
-        if (resolved.needsSystemSsh !== null)
-          throw new SshError("config-unreadable", node, {
-            file: "ssh_config",
-            line: 0,
-            problem: resolved.needsSystemSsh,
-          });
+        const resolved = { ...(await parts.resolve(login)), host: node };
+        const choice = transportOf(login, resolved);
         firstShells = gateIn(shellGates, [...resolved.jumps, resolved]);
-        return connectPatiently(node, resolved);
+        return connectPatiently(
+          resolved,
+          choice.kind === "system" ? bySystemSsh(login, resolved, choice.why) : byBuiltIn(login, resolved),
+        );
       },
     });
   }

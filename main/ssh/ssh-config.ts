@@ -34,12 +34,16 @@ interface Setting {
 const systemConfig = "/etc/ssh/ssh_config";
 const deepestInclude = 16;
 
+/** The files a login is resolved from, in the order in which they count. With a file of one's own choice OpenSSH leaves the system's out (`ssh -F`). */
+export function configFiles(path: string | null, desktop: Desktop): readonly string[] {
+  return path === null ? [join(desktop.homeDirectory, ".ssh", "config"), systemConfig] : [path];
+}
+
 /** Reads ssh_config files with what they include. A missing file holds nothing; an unreadable or broken one is refused by name and line. */
 export async function readSshConfig(path: string | null, desktop: Desktop): Promise<SshConfig> {
-  const user = await readBlocks(path ?? join(desktop.homeDirectory, ".ssh", "config"), desktop, 0);
-  // With a file of one's own choice OpenSSH leaves the system's out (`ssh -F`).
-  const system = path === null ? await readBlocks(systemConfig, desktop, 0) : [];
-  return { blocks: [...user, ...system], desktop };
+  const blocks: Block[] = [];
+  for (const file of configFiles(path, desktop)) blocks.push(...(await readBlocks(file, desktop, 0)));
+  return { blocks, desktop };
 }
 
 async function readBlocks(file: string, desktop: Desktop, depth: number): Promise<Block[]> {

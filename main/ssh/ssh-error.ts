@@ -14,6 +14,7 @@ export const sshErrorKinds = [
   "host-certificate-needed",
   "known-hosts-unusable",
   "handshake-unsafe",
+  "host-certificate-refused",
   "key-unreadable",
   "key-unsupported",
   "key-needs-system-ssh",
@@ -49,6 +50,7 @@ export const sshErrorKinds = [
   "sudo-needs-terminal",
   "sudo-missing",
   "sudo-refused",
+  "system-ssh-unavailable",
   "closed",
 ] as const;
 export type SshErrorKind = (typeof sshErrorKinds)[number];

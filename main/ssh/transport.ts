@@ -1,7 +1,8 @@
 import type { Duplex, Readable } from "node:stream";
+import type { Login } from "../../contract/inventory";
 import type { DialTarget } from "./access";
 import type { ResolvedLogin } from "./resolved-login";
-import type { SshError } from "./ssh-error";
+import { SshError } from "./ssh-error";
 
 /** The launcher's process on the node: written to is its stdin, read is its stdout. `close` fires when the node has ended it or the link is gone. */
 export interface ShellChannel extends Duplex {
@@ -22,6 +23,26 @@ export interface Connection {
   /** Called once, when the target or any hop below it is gone; at once when it is gone already. Gives the way to stop listening. */
   onLost(listener: (error: SshError) => void): () => void;
   close(): void;
+}
+
+/** Which client makes a login, and the setting that decided it. */
+export type TransportChoice = { readonly kind: "built-in" } | { readonly kind: "system"; readonly why: string };
+
+/** The config's needs decide, unless the login names a transport. Throws SshError where it names one that cannot do what the config asks. */
+export function transportOf(login: Login, resolved: ResolvedLogin): TransportChoice {
+  const needs = resolved.needsSystemSsh;
+  switch (login.transport ?? "auto") {
+    case "system":
+      return { kind: "system", why: needs ?? "login.transport" };
+    case "built-in":
+      if (needs === null) return { kind: "built-in" };
+      throw new SshError("system-ssh-unavailable", resolved.host, {
+        why: needs,
+        problem: "this login is set to the built-in transport",
+      });
+    case "auto":
+      return needs === null ? { kind: "built-in" } : { kind: "system", why: needs };
+  }
 }
 
 /** How long a channel is awaited; keepalive finds a silent link later than this. */

@@ -1,0 +1,111 @@
+import type { Login } from "../../contract/inventory";
+import type { ResolvedLogin } from "./resolved-login";
+import { SshError } from "./ssh-error";
+
+/**
+ * Settings that hold for the target and for every jump host, whatever the person's config says: what would open a door from the
+ * node to the desktop, bind a port here, run a program after the login, or keep a dead link.
+ */
+const always = [
+  "ForwardAgent no",
+  "ForwardX11 no",
+  "PermitLocalCommand no",
+  "Tunnel no",
+  "UpdateHostKeys no",
+  "VisualHostKey no",
+  "NumberOfPasswordPrompts 2",
+  "ServerAliveInterval 5",
+  "ServerAliveCountMax 3",
+  "LogLevel DEBUG1",
+];
+
+/** A name goes into a config file and, from there, through ssh into a jump host's command line. */
+const plainName = /^[A-Za-z0-9_.:%+[\]][A-Za-z0-9_.:%+[\]-]*$/;
+
+/**
+ * The text of a config that reads the person's own after what must win over it. The host key check cannot be switched off on any
+ * hop: the target's strictness is given on the command line, a jump host's here. Throws SshError on a name ssh would read as more.
+ */
+export function configText(host: string, hops: readonly ResolvedLogin[], configFiles: readonly string[]): string {
+  const jumps = hops.map(({ host: hop, strictHostKeyChecking }) => [
+    `Host ${plain(hop)}`,
+    `  StrictHostKeyChecking ${strictHostKeyChecking}`,
+  ]);
+  const lines = [
+    "Host *",
+    ...always.map((setting) => `  ${setting}`),
+    ...jumps.flat(),
+    `Host * !${plain(host)}`,
+    "  StrictHostKeyChecking ask",
+    "Host *",
+    ...configFiles.map((file) => `  Include "${included(file)}"`),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function plain(name: string): string {
+  if (plainName.test(name)) return name;
+  throw new SshError("config-unreadable", name, {
+    file: "ssh_config",
+    line: 0,
+    problem: `the name ${JSON.stringify(name)} holds characters that ssh would not read as a name`,
+  });
+}
+
+function included(file: string): string {
+  if (!/["*?[\]\\\n]/.test(file)) return file;
+  throw new SshError("config-unreadable", "", { file, line: 0, problem: "ssh cannot include a file of this name" });
+}
+
+/** The words that name the host and what the login itself says, which win over every config line. */
+export function loginWords(login: Login): readonly string[] {
+  return [
+    ...(login.user === undefined ? [] : ["-l", login.user]),
+    ...(login.port === undefined ? [] : ["-p", String(login.port)]),
+    ...(login.identityFile === undefined
+      ? []
+      : ["-o", `IdentityFile=${login.identityFile}`, "-o", "IdentitiesOnly=yes"]),
+    "--",
+    plain(login.host),
+  ];
+}
+
+/** The words that make ssh a master without a session, whose only use is its control socket. */
+export function masterWords(parts: {
+  readonly configPath: string;
+  readonly controlPath: string;
+  readonly strictHostKeyChecking: string;
+  readonly connectTimeoutMs: number;
+}): readonly string[] {
+  const settings = [
+    "ControlMaster=yes",
+    `ControlPath=${parts.controlPath}`,
+    "ControlPersist=no",
+    "SessionType=none",
+    "RemoteCommand=none",
+    "RequestTTY=no",
+    "ForkAfterAuthentication=no",
+    "ClearAllForwardings=yes",
+    `StrictHostKeyChecking=${parts.strictHostKeyChecking}`,
+    `ConnectTimeout=${Math.max(1, Math.ceil(parts.connectTimeoutMs / 1000))}`,
+  ];
+  return ["-F", parts.configPath, ...settings.flatMap((setting) => ["-o", setting])];
+}
+
+/**
+ * One answer of `ssh -G`.
+ * ```
+ * hostname 127.0.0.1
+ * stricthostkeychecking false
+ * ```
+ */
+export function settingOf(printed: string, keyword: string): string | null {
+  const line = printed.split("\n").find((one) => one.startsWith(`${keyword} `));
+  return line === undefined ? null : line.slice(keyword.length + 1).trim();
+}
+
+/** `no` and `off` are read as `ask`: there is no way to switch the check off. */
+export function strictness(printed: string): "yes" | "ask" | "accept-new" {
+  const value = settingOf(printed, "stricthostkeychecking");
+  return value === "true" || value === "yes" ? "yes" : value === "accept-new" ? "accept-new" : "ask";
+}

@@ -1,0 +1,108 @@
+import type { ResolvedLogin } from "./resolved-login";
+import { SshError, type SshErrorKind } from "./ssh-error";
+
+interface Seen {
+  readonly kind: SshErrorKind;
+  readonly facts?: Readonly<Record<string, string | number>>;
+}
+type Reading = readonly [RegExp, (found: readonly string[]) => Seen];
+
+/**
+ * What OpenSSH's client says in English (LC_ALL=C), the first that matches deciding; tried with 9.2. `Host key verification failed.`
+ * and an exit code of 255 say nothing by themselves.
+ * ```
+ * ssh: connect to host 127.0.0.1 port 1: Connection refused
+ * ssh: Could not resolve hostname nope.invalid: Name or service not known
+ * Certificate invalid: name is not a listed principal
+ * Offending ED25519 key in /home/a/.ssh/known_hosts:1
+ * Timeout, server 127.0.0.1 not responding.
+ * root@127.0.0.1: Permission denied (publickey,password,keyboard-interactive).
+ * bad line 3: Bad port 'abc'.
+ * bad: line 2: Bad configuration option: bogus
+ * ```
+ */
+const readings: readonly Reading[] = [
+  [
+    /^(\S.*?):? line (\d+): ((?:Bad|Unsupported|invalid|missing|extra|keyword|no argument|Missing|garbage|Invalid).*)$/m,
+    ([, file = "", line = "0", problem = ""]) => ({
+      kind: "config-unreadable",
+      facts: { file, line: Number(line), problem },
+    }),
+  ],
+  [
+    /^Bad owner or permissions on (.+)$/m,
+    ([, file = ""]) => ({
+      kind: "config-unreadable",
+      facts: { file, line: 0, problem: "others than its owner may write it" },
+    }),
+  ],
+  [/^Certificate invalid: (.+)$/m, ([, problem = ""]) => ({ kind: "host-certificate-refused", facts: { problem } })],
+  [/REVOKED HOST KEY DETECTED/, () => ({ kind: "host-key-revoked", facts: { where: "known_hosts" } })],
+  [
+    /^Offending (?:\S+ key|key for IP) in (.+):(\d+)$/m,
+    ([, file = "", line = ""]) => ({ kind: "host-key-changed", facts: { where: `${file}:${line}` } }),
+  ],
+  [/HOST IDENTIFICATION HAS CHANGED/, () => ({ kind: "host-key-changed", facts: { where: "known_hosts" } })],
+  [/host key is known for .* and you have requested strict checking/, () => ({ kind: "host-key-unknown" })],
+  [/^Host key verification failed/m, () => ({ kind: "host-key-unknown" })],
+  [
+    /Could not resolve hostname (\S+): (.+)$/m,
+    ([, address = "", problem = ""]) => ({ kind: "unresolvable", facts: { address, problem } }),
+  ],
+  [
+    /connect to (?:host|address) (\S+) port (\d+): Connection refused/,
+    ([, address = "", port = ""]) => ({ kind: "connection-refused", facts: { address, port: Number(port) } }),
+  ],
+  [
+    /connect to (?:host|address) (\S+) port (\d+): (.+)$/m,
+    ([, address = "", port = "", problem = ""]) => ({
+      kind: "unreachable",
+      facts: { address, port: Number(port), problem: problem.trim() },
+    }),
+  ],
+  [
+    /^Unable to negotiate with .*?: (.+)$/m,
+    ([, problem = ""]) => ({ kind: "no-common-algorithm", facts: { problem } }),
+  ],
+  [/Connection timed out during banner exchange/, () => ({ kind: "silent", facts: { stage: "login" } })],
+  [/^Timeout, server .* not responding/m, () => ({ kind: "silent", facts: { stage: "keepalive" } })],
+  // sshd drops a login beyond its limits without a word.
+  [
+    /^kex_exchange_identification: (Connection closed .+|read: Connection reset .+)$/m,
+    ([, problem = ""]) => ({ kind: "dropped", facts: { problem } }),
+  ],
+  [
+    /^(kex_exchange_identification: (?!Connection closed|read: ).+|Bad remote protocol version identification.*|ssh_dispatch_run_fatal: .+)$/m,
+    ([, problem = ""]) => ({ kind: "not-ssh", facts: { problem } }),
+  ],
+  [/Permission denied \((.*)\)/, ([, problem = ""]) => ({ kind: "login-refused", facts: { problem } })],
+  [/Too many authentication failures/, ([problem = ""]) => ({ kind: "login-refused", facts: { problem } })],
+];
+
+/** Why a master ssh ended, from what it wrote; the last line it wrote where nothing better is known. */
+export function errorOf(stderr: string, login: ResolvedLogin): SshError {
+  const said = saidIn(stderr);
+  const standard = { address: login.hostName, port: login.port, user: login.user, fingerprint: presentedKey(stderr) };
+  for (const [pattern, read] of readings) {
+    const found = pattern.exec(said);
+    if (found === null) continue;
+    const { kind, facts } = read(found);
+    return new SshError(kind, login.host, { ...standard, problem: found[0].trim(), ...facts });
+  }
+  const lines = said.split("\n").filter((line) => line.trim() !== "");
+  return new SshError("link-lost", login.host, { ...standard, problem: lines.at(-1) ?? "ssh ended without a word" });
+}
+
+/** Without the lines that tell of every step. */
+function saidIn(stderr: string): string {
+  return stderr
+    .split("\n")
+    .map((line) => line.replace(/\r$/, ""))
+    .filter((line) => !/^(debug\d|Transferred|Bytes per second): /.test(line))
+    .join("\n");
+}
+
+// debug1: Server host key: ssh-ed25519 SHA256:goqxbKKnct94Q0WgXNVhBtEggEzQCwAGUql74W11EwE
+function presentedKey(stderr: string): string {
+  return [...stderr.matchAll(/^debug1: Server host key: \S+ (SHA256:\S+)/gm)].at(-1)?.[1] ?? "";
+}

@@ -1,0 +1,234 @@
+import { existsSync, rmSync } from "node:fs";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { connect as connectSocket } from "node:net";
+import { join } from "node:path";
+import type { Duplex } from "node:stream";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Login } from "../../contract/inventory";
+import type { DialTarget } from "./access";
+import { wordsOf } from "./built-in-channels";
+import { launcher } from "./launch";
+import { createPatience } from "./patience";
+import type { ResolvedLogin } from "./resolved-login";
+import { SshError } from "./ssh-error";
+import { placeAskpass, type Askpass } from "./system-ssh-askpass";
+import { ChannelRefused, openProxy, type ProxiedChannels } from "./system-ssh-channel";
+import { configText, loginWords, masterWords, strictness } from "./system-ssh-config";
+import { errorOf } from "./system-ssh-error";
+import { createExchange, type Exchange, type SystemSshAsks } from "./system-ssh-exchange";
+import { startSsh } from "./system-ssh-process";
+import { muxHello, muxPacket, muxTerminate, muxVersion } from "./system-ssh-wire";
+import { channelOpenMs, createLoss, whileLinked, type Connection, type Loss, type ShellChannel } from "./transport";
+import { decorate } from "./tunnel";
+
+export interface SystemSshParts {
+  /** The configs to read, the user's before the system's. */
+  readonly configFiles: readonly string[];
+  /** Where a private directory is made for each connection: short, because names of Unix sockets are. */
+  readonly runtimeDirectory: string;
+  readonly environment: NodeJS.ProcessEnv;
+  readonly platform: NodeJS.Platform;
+}
+
+/** Logins by the system's own OpenSSH client, for what ssh2 has not. */
+export interface SystemSsh {
+  /** Throws SshError. `why` is the setting that asks for it, for the message when there is no usable ssh. */
+  connect(login: Login, resolved: ResolvedLogin, parts: SystemSshAsks, why: string): Promise<Connection>;
+}
+
+const lookEveryMs = 25;
+const loginMs = 15_000;
+const lastWordsMs = 500;
+const directoryPrefix = "evenkeel-ssh-";
+/** Since 8.5 a server's prompts can be told from the client's own. */
+const oldestVersion = [8, 5] as const;
+
+export function createSystemSsh(parts: SystemSshParts): SystemSsh {
+  let usable: Promise<string | null> | null = null;
+  return {
+    connect: async (login, resolved, asks, why) => {
+      usable ??= prepare(parts);
+      const problem = await usable;
+      if (problem !== null) {
+        usable = null;
+        throw new SshError("system-ssh-unavailable", resolved.host, { why, problem });
+      }
+      const directory = await mkdtemp(join(parts.runtimeDirectory, `${directoryPrefix}${process.pid}-`));
+      try {
+        return await openMaster(directory, login, resolved, parts, asks);
+      } catch (error) {
+        await rm(directory, { recursive: true, force: true });
+        throw error;
+      }
+    },
+  };
+}
+
+/** Why there is no usable ssh here; null when there is one. Ends what a core that fell left behind. */
+async function prepare(parts: SystemSshParts): Promise<string | null> {
+  if (parts.platform === "win32") return "OpenSSH for Windows has no connection sharing (ControlMaster)";
+  const asked = startSsh(["-V"], parts.environment);
+  if ((await asked.ended) === null) return asked.stderr().trim();
+  const said = asked.stderr().trim();
+  const [, major = "0", minor = "0"] = /^OpenSSH_(\d+)\.(\d+)/.exec(said) ?? [];
+  const version = [Number(major), Number(minor)] as const;
+  if (version[0] < oldestVersion[0] || (version[0] === oldestVersion[0] && version[1] < oldestVersion[1]))
+    return `OpenSSH ${oldestVersion.join(".")} or newer is needed and this is ${said}`;
+  await sweep(parts.runtimeDirectory);
+  return null;
+}
+
+/** A core that was killed cannot end its masters: they are told over their control sockets, and their directories removed. */
+async function sweep(runtimeDirectory: string): Promise<void> {
+  for (const name of await readdir(runtimeDirectory)) {
+    const owner = new RegExp(`^${directoryPrefix}(\\d+)-`).exec(name)?.[1];
+    if (owner === undefined || isAlive(Number(owner))) continue;
+    const directory = join(runtimeDirectory, name);
+    await terminate(controlPathIn(directory));
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // EPERM: another user's, and so is the directory.
+    return (error as NodeJS.ErrnoException).code !== "ESRCH";
+  }
+}
+
+function terminate(controlPath: string): Promise<void> {
+  return new Promise((resolve) => {
+    const socket = connectSocket(controlPath);
+    socket.once("connect", () =>
+      socket.end(Buffer.concat([muxPacket(muxHello, muxVersion), muxPacket(muxTerminate, 1)])),
+    );
+    socket.resume();
+    socket.once("error", () => resolve());
+    socket.once("close", () => resolve());
+  });
+}
+
+function controlPathIn(directory: string): string {
+  return join(directory, "c");
+}
+
+async function openMaster(
+  directory: string,
+  login: Login,
+  resolved: ResolvedLogin,
+  parts: SystemSshParts,
+  asks: SystemSshAsks,
+): Promise<Connection> {
+  const configPath = join(directory, "config");
+  await writeFile(configPath, configText(login.host, resolved.jumps, parts.configFiles), { mode: 0o600 });
+  const words = loginWords(login);
+  const asked = startSsh(["-F", configPath, "-G", ...words], parts.environment);
+  if ((await asked.ended) !== 0) throw errorOf(asked.stderr(), resolved);
+
+  const askpass = await placeAskpass(directory);
+  const controlPath = controlPathIn(directory);
+  const settings = { configPath, controlPath, strictHostKeyChecking: strictness(asked.stdout()) };
+  const master = startSsh([...masterWords({ ...settings, connectTimeoutMs: resolved.connectTimeoutMs }), ...words], {
+    ...parts.environment,
+    ...askpass.environment,
+  });
+  const loss = createLoss();
+  const exchange = createExchange(resolved, asks, master);
+  void master.ended.then(() => loss.lose(exchange.explain(errorOf(master.stderr(), resolved))));
+  loss.listen(() => {
+    master.end();
+    rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
+  });
+  try {
+    await untilLoggedIn({ controlPath, askpass, exchange, loss, resolved });
+    exchange.keep();
+    return connectionOf(await proxyOf(controlPath, loss, resolved), resolved, loss);
+  } catch (error) {
+    loss.lose(error instanceof SshError ? error : new SshError("link-lost", resolved.host, { problem: String(error) }));
+    throw error;
+  }
+}
+
+/** The control socket appears when the login is through; until then ssh's questions are put to the person. */
+async function untilLoggedIn(parts: {
+  readonly controlPath: string;
+  readonly askpass: Askpass;
+  readonly exchange: Exchange;
+  readonly loss: Loss;
+  readonly resolved: ResolvedLogin;
+}): Promise<void> {
+  const { resolved, exchange } = parts;
+  const wait = { isOver: false };
+  const limitMs = resolved.connectTimeoutMs + loginMs * (resolved.jumps.length + 1);
+  await new Promise<void>((resolve, reject) => {
+    const patience = createPatience(limitMs, () => reject(new SshError("silent", resolved.host, { stage: "login" })));
+    const look = async (): Promise<void> => {
+      while (!wait.isOver && !existsSync(parts.controlPath)) {
+        for (const question of await parts.askpass.look()) {
+          patience.pause();
+          await exchange.put(question).finally(() => patience.resume());
+        }
+        await pause(lookEveryMs);
+      }
+    };
+    const stopListening = parts.loss.listen(reject);
+    look()
+      .then(resolve, reject)
+      .finally(() => {
+        patience.stop();
+        stopListening();
+      });
+  }).finally(() => (wait.isOver = true));
+}
+
+async function proxyOf(controlPath: string, loss: Loss, resolved: ResolvedLogin): Promise<ProxiedChannels> {
+  const socket = connectSocket(controlPath);
+  return openProxy(socket, (problem) => {
+    // A master that ends says why, a moment after its socket is gone; that is the better reason.
+    setTimeout(() => loss.lose(new SshError("link-lost", resolved.host, { problem })), lastWordsMs);
+  });
+}
+
+function connectionOf(channels: ProxiedChannels, login: ResolvedLogin, loss: Loss): Connection {
+  const node = login.host;
+  loss.listen(() => channels.abandon());
+  const silent = { ms: channelOpenMs, error: () => new SshError("silent", node, { stage: "channel" }) };
+  return {
+    login,
+    openShell: () =>
+      whileLinked<ShellChannel>(
+        loss.listen,
+        silent,
+        (late) => late.close(),
+        (resolve, reject) =>
+          void channels.session(launcher).then(resolve, (error: unknown) => {
+            // Anything but a refusal is the end of the link, which is told by the loss.
+            if (error instanceof ChannelRefused)
+              reject(new SshError("channel-refused", node, { problem: error.message }));
+          }),
+      ),
+    dial: (target, deadlineMs) =>
+      whileLinked<Duplex>(
+        loss.listen,
+        { ms: deadlineMs, error: () => new SshError("deadline", node, { deadlineMs }) },
+        (late) => void late.destroy(),
+        (resolve, reject) =>
+          void dialled(channels, target).then(
+            (stream) => resolve(decorate(stream)),
+            (error: unknown) => {
+              if (error instanceof ChannelRefused)
+                reject(new SshError("dial-refused", node, { target: wordsOf(target), problem: error.message }));
+            },
+          ),
+      ),
+    onLost: loss.listen,
+    close: () => loss.lose(new SshError("closed", node)),
+  };
+}
+
+function dialled(channels: ProxiedChannels, target: DialTarget): Promise<Duplex> {
+  return target.kind === "tcp" ? channels.tcp(target.host, target.port) : channels.unixSocket(target.path);
+}
