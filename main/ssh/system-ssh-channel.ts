@@ -16,9 +16,9 @@ export interface ProxiedChannels {
   /** Opens a session and starts `command` in it. Rejects with ChannelRefused. */
   session(command: string): Promise<ShellChannel>;
   /** Rejects with ChannelRefused. */
-  tcp(host: string, port: number): Promise<Duplex>;
+  tcp(host: string, port: number): Promise<ShellChannel>;
   /** Rejects with ChannelRefused. */
-  unixSocket(path: string): Promise<Duplex>;
+  unixSocket(path: string): Promise<ShellChannel>;
   /** Ends all of them, once it is known why the link is gone. */
   abandon(): void;
 }

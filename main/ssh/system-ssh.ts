@@ -19,7 +19,7 @@ import { createExchange, type Exchange, type SystemSshAsks } from "./system-ssh-
 import { startSsh } from "./system-ssh-process";
 import { muxHello, muxPacket, muxTerminate, muxVersion } from "./system-ssh-wire";
 import { channelOpenMs, createLoss, whileLinked, type Connection, type Loss, type ShellChannel } from "./transport";
-import { decorate } from "./tunnel";
+import { TunnelSocket } from "./tunnel";
 
 export interface SystemSshParts {
   /** The configs to read, the user's before the system's. */
@@ -217,7 +217,11 @@ function connectionOf(channels: ProxiedChannels, login: ResolvedLogin, loss: Los
         (late) => void late.destroy(),
         (resolve, reject) =>
           void dialled(channels, target).then(
-            (stream) => resolve(decorate(stream)),
+            (channel) => {
+              const socket: TunnelSocket = new TunnelSocket(channel, () => stopListening());
+              const stopListening = loss.listen((lost) => socket.lose(lost));
+              resolve(socket);
+            },
             (error: unknown) => {
               if (error instanceof ChannelRefused)
                 reject(new SshError("dial-refused", node, { target: wordsOf(target), problem: error.message }));
@@ -229,6 +233,6 @@ function connectionOf(channels: ProxiedChannels, login: ResolvedLogin, loss: Los
   };
 }
 
-function dialled(channels: ProxiedChannels, target: DialTarget): Promise<Duplex> {
+function dialled(channels: ProxiedChannels, target: DialTarget): Promise<ShellChannel> {
   return target.kind === "tcp" ? channels.tcp(target.host, target.port) : channels.unixSocket(target.path);
 }

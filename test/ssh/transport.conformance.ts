@@ -395,19 +395,6 @@ const servers: readonly ConformanceCase[] = [
     expected: ["unresolvable", []],
   },
   {
-    title: "says that the connection was closed before a word of SSH",
-    run: async (world, transport) => {
-      const server = createServer((socket) => socket.on("error", () => undefined).end());
-      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-      const bound = server.address();
-      const port = bound !== null && typeof bound === "object" ? bound.port : 0;
-      const result = await login(world.reach(transport, ["Host node", "  HostName 127.0.0.1", `  Port ${port}`]));
-      server.close();
-      return result;
-    },
-    expected: ["link-lost", []],
-  },
-  {
     title: "says that what answers is not SSH",
     run: async (world, transport) => {
       const server = createServer((socket) => socket.on("error", () => undefined).end("+OK ready\r\n".repeat(3_000)));
