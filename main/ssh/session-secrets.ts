@@ -24,6 +24,9 @@ export interface PasswordTurn {
 export interface SessionSecrets {
   /** Keys opened by passphrase, by file and content; work is done once however many hosts ask at the same time. */
   openKey(text: string, open: () => Promise<PrivateKey>): Promise<PrivateKey>;
+  /** A passphrase that opened a key for the system's ssh, which opens its keys itself. */
+  passphraseOf(identityFile: string): string | null;
+  keepPassphrase(identityFile: string, passphrase: string): void;
   /** Waits until nobody else tries a password of this account name. `done` must be called. */
   turn(user: string, host: string): Promise<{ read(): PasswordTurn; done(): void }>;
   given(user: string, host: string, password: Buffer, forAllHosts: boolean): void;
@@ -56,6 +59,7 @@ interface Account {
 export function createSessionSecrets(nowMs: () => number = () => performance.now()): SessionSecrets {
   const accounts = new Map<string, Account>();
   const keys = new Map<string, Promise<PrivateKey>>();
+  const passphrases = new Map<string, Buffer>();
 
   function accountOf(user: string): Account {
     const known = accounts.get(user);
@@ -86,6 +90,10 @@ export function createSessionSecrets(nowMs: () => number = () => performance.now
       keys.set(name, known);
       // A key that was not opened stays so until the person acts: the failure is kept as well.
       return known;
+    },
+    passphraseOf: (identityFile) => passphrases.get(identityFile)?.toString("utf8") ?? null,
+    keepPassphrase: (identityFile, passphrase) => {
+      passphrases.set(identityFile, Buffer.from(passphrase, "utf8"));
     },
     turn: async (user, host) => {
       const account = accountOf(user);
@@ -139,6 +147,8 @@ export function createSessionSecrets(nowMs: () => number = () => performance.now
         for (const password of account.ofHost.values()) password.fill(0);
       }
       accounts.clear();
+      for (const passphrase of passphrases.values()) passphrase.fill(0);
+      passphrases.clear();
       keys.clear();
     },
   };

@@ -1,16 +1,17 @@
 import type { Answer } from "../../contract/inventory";
 import type { Asker } from "./asker";
-import type { Passphrases } from "./private-key";
 import type { ResolvedLogin } from "./resolved-login";
+import type { SessionSecrets } from "./session-secrets";
 import { SshError } from "./ssh-error";
 import type { OpenQuestion } from "./system-ssh-askpass";
 import { errorOf } from "./system-ssh-error";
+import { createPasswordTurns } from "./system-ssh-passwords";
 import type { SshProcess } from "./system-ssh-process";
 import { questionOf, type SshQuestion } from "./system-ssh-question";
 
 export interface SystemSshAsks {
   readonly asker: Asker;
-  readonly passphrases: Passphrases;
+  readonly secrets: SessionSecrets;
 }
 
 /** The questions of one login and what came of them. */
@@ -19,20 +20,19 @@ export interface Exchange {
   put(question: OpenQuestion): Promise<void>;
   /** The better reason for a refused login, where the questions tell one. */
   explain(error: SshError): SshError;
-  /** The login holds: passphrases given for it were right. */
+  /** The login holds: what was given for it was right. */
   keep(): void;
+  /** The login came to nothing. */
+  close(): void;
 }
 
 /** Settings of ssh allow two tries (NumberOfPasswordPrompts). */
 const passphraseAttempts = 2;
 
-export function createExchange(
-  login: ResolvedLogin,
-  { asker, passphrases }: SystemSshAsks,
-  master: SshProcess,
-): Exchange {
+export function createExchange(login: ResolvedLogin, { asker, secrets }: SystemSshAsks, master: SshProcess): Exchange {
   const counts = new Map<string, number>();
   const given = new Map<string, string>();
+  const passwords = createPasswordTurns(login, { asker, secrets });
 
   async function put(open: OpenQuestion): Promise<void> {
     if (open.wants === "none") {
@@ -46,7 +46,11 @@ export function createExchange(
     // ssh would go on to ask about the plain key of a host whose certificate is void.
     if (asked.kind === "host-key-unknown" && /^Certificate invalid: /m.test(master.stderr()))
       throw errorOf(master.stderr(), login);
-    const remembered = asked.kind === "passphrase" && earlier === 0 ? passphrases.get(asked.identityFile) : undefined;
+    if (asked.kind === "password") {
+      await open.answer(await passwords.next(asked));
+      return;
+    }
+    const remembered = asked.kind === "passphrase" && earlier === 0 ? secrets.passphraseOf(asked.identityFile) : null;
     const line = remembered ?? lineOf(question, await asker.ask(asked), login);
     if (asked.kind === "passphrase") given.set(asked.identityFile, line);
     await open.answer(line);
@@ -60,6 +64,7 @@ export function createExchange(
   return {
     put,
     explain: (error) => {
+      if (error.kind === "login-refused") passwords.settle("refused");
       const spent = [...counts].find(
         ([prompt, count]) => count >= passphraseAttempts && fileOf(prompt, login) !== null,
       );
@@ -67,8 +72,11 @@ export function createExchange(
       return new SshError("passphrase-wrong", login.host, { file: fileOf(spent[0], login) ?? "" }, error);
     },
     keep: () => {
-      for (const [file, passphrase] of given) passphrases.set(file, passphrase);
+      for (const [file, passphrase] of given) secrets.keepPassphrase(file, passphrase);
+      passwords.settle("accepted");
+      passwords.close();
     },
+    close: () => passwords.close(),
   };
 }
 

@@ -23,6 +23,7 @@ const keyTypes: Readonly<Record<string, string>> = { ED25519: "ssh-ed25519", RSA
  *
  * Enter passphrase for key '/home/a/.ssh/id_ed25519':
  * root@db-1's password:
+ * (root@db-1) Password:
  * (root@db-1) Verification code:
  * Enter PIN for ED25519-SK key /home/a/.ssh/id_ed25519_sk:
  * ```
@@ -52,6 +53,11 @@ export function questionOf(prompt: string, earlier: number, login: ResolvedLogin
   }
   const served = /^\((\S+)\) ([\s\S]*)$/.exec(prompt);
   const [title, text] = served === null ? ["", prompt] : [served[1] ?? "", served[2] ?? ""];
+  if (served !== null && /^password(?: for \S+)?: ?$/i.test(text)) {
+    const at = title.lastIndexOf("@");
+    const node = nodeAt(addressOf(title.slice(at + 1)), login);
+    return secret({ kind: "password", node, user: title.slice(0, at), attempt });
+  }
   return secret({ kind: "prompts", node: login.host, title, instruction: "", prompts: [{ text, echo: false }] });
 }
 

@@ -147,6 +147,7 @@ async function openMaster(
     exchange.keep();
     return connectionOf(await proxyOf(controlPath, loss, resolved), resolved, loss);
   } catch (error) {
+    exchange.close();
     loss.lose(error instanceof SshError ? error : new SshError("link-lost", resolved.host, { problem: String(error) }));
     throw error;
   }

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, constants, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
@@ -31,6 +31,8 @@ export interface World {
   readonly servers: Readonly<Record<ServerName, Sshd>>;
   /** Answers with 64 KiB pieces of what it was sent, over TCP and over a Unix socket. */
   readonly echo: { readonly port: number; readonly path: string };
+  /** A script that waits for ever and takes no processor for it; the world's end lets it go. */
+  readonly blocking: string;
   readonly key: (name: KeyName) => string;
   /** A name nobody used before; also the name of a directory made for it. */
   scratch(): string;
@@ -80,6 +82,8 @@ export async function makeWorld(): Promise<World> {
       config: configOf[name],
     });
   const echo = await startEcho(join(directory, "echo.sock"));
+  const gate = join(directory, "gate");
+  execFileSync("mkfifo", [gate]);
   const opened: Access[] = [];
   let lastScratch = 0;
 
@@ -94,6 +98,7 @@ export async function makeWorld(): Promise<World> {
     directory,
     servers: servers as Record<ServerName, Sshd>,
     echo,
+    blocking: `read -r line <${gate}`,
     key: (name) => join(directory, name),
     scratch,
     reach: (transport, config, options = {}) => {
@@ -135,6 +140,8 @@ export async function makeWorld(): Promise<World> {
     closeAll,
     close: async () => {
       await closeAll();
+      // Who waits for a writer sees one, and then its end.
+      closeSync(openSync(gate, constants.O_RDWR));
       echo.close();
       for (const server of Object.values(servers)) await server.stop();
       rmSync(directory, { recursive: true, force: true, maxRetries: 5 });

@@ -218,8 +218,8 @@ const reads: readonly ConformanceCase[] = [
   },
   {
     title: "gives up a read at its deadline and answers the next",
-    run: async (_world, _transport, { node }) => [
-      await kindOf(node.read("while :; do :; done", { ...limits, deadlineMs: 500 })),
+    run: async (world, _transport, { node }) => [
+      await kindOf(node.read(world.blocking, { ...limits, deadlineMs: 500 })),
       (await node.read("echo next", limits)).stdout,
     ],
     expected: ["deadline", "next\n"],
@@ -726,7 +726,7 @@ const failures: readonly ConformanceCase[] = [
     run: async (world, transport) => {
       const { node, access } = world.reach(transport, hostLines(world, "plain"));
       await node.ready();
-      const reading = kindOf(node.read("while :; do :; done", limits));
+      const reading = kindOf(node.read(world.blocking, limits));
       await access.close();
       return [await reading, await kindOf(node.read("echo x", limits))];
     },
