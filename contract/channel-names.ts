@@ -21,6 +21,8 @@ export const requestNames = [
   "host-key:replace",
   "logins:stopped",
   "logins:ask-again",
+  "secrets:read",
+  "secrets:forget",
   "question:list",
   "question:answer",
   "recovery:plan",

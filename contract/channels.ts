@@ -19,6 +19,7 @@ import { logsSchema } from "./logs";
 import { preferencesSchema } from "./preferences";
 import { planAnswerSchema, runRecordSchema } from "./recovery";
 import { reportFormatSchema } from "./report";
+import { keptSecretsSchema, secretNameSchema } from "./secrets";
 import { catalogueSchema, languageSchema, sentenceSchema } from "./sentence";
 
 const clusterId = z.object({ clusterId: z.string().max(64) }).strict();
@@ -82,6 +83,9 @@ export const requests = {
   "logins:stopped": request(nothing, z.array(stoppedPasswordSchema)),
   /** The person's act after which passwords and passphrases are asked for again. */
   "logins:ask-again": request(nothing, nothing),
+  "secrets:read": request(nothing, keptSecretsSchema),
+  /** Null: all of them. */
+  "secrets:forget": request(z.object({ name: secretNameSchema.nullable() }).strict(), keptSecretsSchema),
   "question:list": request(nothing, z.array(questionSchema)),
   "question:answer": request(z.object({ questionId: z.string().max(64), answer: answerSchema }).strict(), nothing),
 

@@ -120,6 +120,8 @@ export const questionSchema = z.discriminatedUnion("kind", [
     node: z.string(),
     engine: z.string(),
     user: z.string(),
+    /** Where on the host it listens: `127.0.0.1:5432`, or the path of a socket. */
+    target: z.string(),
     attempt: z.number(),
   }),
 ]);
@@ -128,7 +130,14 @@ export type Question = z.infer<typeof questionSchema>;
 export const answerSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("accept") }),
   z.object({ kind: z.literal("refuse") }),
-  z.object({ kind: z.literal("secret"), secret: z.string().max(4096), keep: z.boolean() }),
+  z.object({
+    kind: z.literal("secret"),
+    secret: z.string().max(4096),
+    /** In the key storage of the operating system, beyond this session. */
+    keep: z.boolean(),
+    /** Of a login's password: it is the account's on every host. */
+    forAllHosts: z.boolean().optional(),
+  }),
   z.object({ kind: z.literal("replies"), replies: z.array(z.string().max(4096)) }),
 ]);
 export type Answer = z.infer<typeof answerSchema>;

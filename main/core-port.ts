@@ -1,4 +1,5 @@
 import type { EventName, EventPayload, Reply, RequestName, Takes } from "../contract/channels";
+import type { KeyStorage } from "./store/secrets";
 
 /** The core as its host sees it: the desktop shell through a message port, the command line directly. */
 export interface Core {
@@ -13,11 +14,9 @@ export interface Core {
 
 export type CoreListener = <N extends EventName>(name: N, payload: EventPayload<N>) => void;
 
-/** What the core asks of the desktop it runs on; null where the desktop cannot. */
+/** What the core asks of the desktop it runs on. */
 export interface ShellPort {
-  /** Seals bytes with the operating system's key storage; null when there is none worth the name. */
-  protect(plain: Buffer): Promise<Buffer | null>;
-  unprotect(sealed: Buffer): Promise<Buffer | null>;
+  readonly keyStorage: KeyStorage;
   /** The path a person chose for a file, or null when the dialog was closed. */
   chooseSavePath(suggestedName: string): Promise<string | null>;
 }

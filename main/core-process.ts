@@ -1,4 +1,4 @@
-import type { ToCore, ToShell } from "./core-link";
+import type { ShellAnswer, ShellAsks, ToCore, ToShell } from "./core-link";
 import { createCore } from "./core";
 import type { Core } from "./core-port";
 
@@ -8,7 +8,7 @@ const tell = (message: ToShell): void => port.postMessage(message);
 
 let core: Core | null = null;
 let asked = 0;
-const waiting = new Map<number, (path: string | null) => void>();
+const waiting = new Map<number, (answer: ShellAnswer) => void>();
 
 port.on("message", ({ data }: { data: ToCore }) => {
   switch (data.kind) {
@@ -22,25 +22,38 @@ port.on("message", ({ data }: { data: ToCore }) => {
       core?.power(data.state);
       return;
     case "shell-answer":
-      waiting.get(data.id)?.(data.path);
+      waiting.get(data.id)?.(data.answer);
       waiting.delete(data.id);
       return;
   }
 });
+
+/** Rejects with what the shell says went wrong. */
+async function askShell<N extends keyof ShellAsks>(
+  ask: N,
+  taken: ShellAsks[N]["takes"],
+): Promise<ShellAsks[N]["gives"]> {
+  asked += 1;
+  const id = asked;
+  const answer = await new Promise<ShellAnswer>((resolve) => {
+    waiting.set(id, resolve);
+    tell({ kind: "ask-shell", id, ask, taken });
+  });
+  if (!answer.ok) throw new Error(answer.problem);
+  return answer.value as ShellAsks[N]["gives"];
+}
 
 function start(parts: Extract<ToCore, { kind: "start" }>["parts"]): void {
   try {
     core = createCore({
       ...parts,
       shell: {
-        protect: () => Promise.resolve(null),
-        unprotect: () => Promise.resolve(null),
-        chooseSavePath: (suggestedName) =>
-          new Promise((resolve) => {
-            asked += 1;
-            waiting.set(asked, resolve);
-            tell({ kind: "choose-save-path", id: asked, suggestedName });
-          }),
+        keyStorage: {
+          state: () => askShell("key-storage", null),
+          protect: async (plain) => Buffer.from(await askShell("protect", plain)),
+          unprotect: async (sealed) => Buffer.from(await askShell("unprotect", sealed)),
+        },
+        chooseSavePath: (suggestedName) => askShell("choose-save-path", suggestedName),
       },
     });
     core.onEvent((name, payload) => tell({ kind: "event", name, payload }));

@@ -15,6 +15,7 @@ import { engines, hostEngine } from "./engine/registry";
 import { answer, RequestError } from "./ipc/answer";
 import { createHandlers } from "./ipc/handlers";
 import { createHostKeyDesk } from "./ipc/host-keys";
+import { answerFromKept } from "./ipc/kept-secrets";
 import { createPasswords } from "./ipc/passwords";
 import { createQuestions } from "./ipc/questions";
 import { createMonitor } from "./monitor/monitor";
@@ -33,6 +34,7 @@ import { openAuditLog } from "./store/audit-log";
 import { createHistory } from "./store/history";
 import { openDocument } from "./store/durable-file";
 import { takeLock, type Lock } from "./store/lock";
+import { createSecretVault } from "./store/secrets";
 
 /** A question waits this long for the person at the desktop. */
 const questionWaitMs = 60_000;
@@ -58,6 +60,13 @@ export function createCore(parts: CoreParts): Core {
     waitMs: parts.interactive ? questionWaitMs : 0,
   });
 
+  const vault = createSecretVault({
+    path: at("secrets.json"),
+    storage: parts.shell.keyStorage,
+    nowMs: () => clock.nowMs(),
+  });
+  const kept = answerFromKept(questions, vault);
+
   const desktop = { homeDirectory: homedir(), user: userInfo().username, environment: process.env };
   const config = (): ReturnType<typeof readSshConfig> => readSshConfig(parts.sshConfigPath, desktop);
   const secrets = createSessionSecrets();
@@ -66,7 +75,7 @@ export function createCore(parts: CoreParts): Core {
     secrets,
     random: Math.random,
     newNonce: () => randomBytes(16).toString("hex"),
-    asker: questions,
+    asker: kept,
     hostKeys: hostKeyCheck,
     resolve: async (login) => resolveLogin(await config(), login),
     systemSsh: createSystemSsh({
@@ -76,7 +85,7 @@ export function createCore(parts: CoreParts): Core {
       platform: process.platform,
     }),
   });
-  const wire = createWire(createPasswords(questions));
+  const wire = createWire(createPasswords(kept));
   const trust = createTrust({
     clock,
     tilted: () => {
@@ -136,9 +145,11 @@ export function createCore(parts: CoreParts): Core {
     questions,
     access,
     secrets,
+    vault,
+    kept,
     hostKeys: createHostKeyDesk({
       clock,
-      asker: questions,
+      asker: kept,
       secrets,
       resolve: async (login) => resolveLogin(await config(), login),
       log: openAuditLog(at("host-keys.log"), hostKeyRecordSchema),
@@ -166,6 +177,7 @@ export function createCore(parts: CoreParts): Core {
       wire.close();
       await access.close();
       secrets.wipe();
+      vault.close();
       journal.close();
       await history.close();
       if (lock?.kind === "held") lock.release();

@@ -11,7 +11,9 @@ import { languageSchema, sentence, type Language, type Sentence } from "../../co
 import { catalogues } from "../catalogue";
 import { createCore } from "../core";
 import type { Core } from "../core-port";
+import { namesOf } from "../ipc/kept-secrets";
 import { verifyJournal } from "../recovery/journal";
+import { noKeyStorage } from "../store/secrets";
 
 export interface CommandParts {
   readonly version: string;
@@ -56,8 +58,7 @@ export async function runCommand(argv: readonly string[], parts: CommandParts): 
     version: parts.version,
     electron: "none",
     shell: {
-      protect: () => Promise.resolve(null),
-      unprotect: () => Promise.resolve(null),
+      keyStorage: noKeyStorage,
       chooseSavePath: () => Promise.resolve(savePath.current),
     },
     sshConfigPath: parsed.values["ssh-config"] ?? process.env.EVENKEEL_SSH_CONFIG ?? null,
@@ -138,7 +139,15 @@ async function answerQuestion(
       ? { node: question.node, fingerprint: question.fingerprint }
       : { node: question.node };
   parts.err(tell(sentence(`cli/asked.${question.kind}`, facts)));
+  if (await isKept(core, question)) parts.err(tell(sentence("cli/kept-by-the-app")));
   await core.handle("question:answer", { questionId, answer: { kind: "refuse" } });
+}
+
+/** The app keeps it, and only the app's desktop can open it. */
+async function isKept(core: Core, question: Question): Promise<boolean> {
+  const reply = await core.handle("secrets:read", undefined);
+  const names = namesOf(question).map((name) => JSON.stringify(name));
+  return reply.ok && reply.value.kept.some(({ name }) => names.includes(JSON.stringify(name)));
 }
 
 async function add(context: Context, host: string | undefined, name: string | undefined): Promise<number> {

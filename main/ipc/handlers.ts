@@ -26,8 +26,10 @@ import type { SessionSecrets } from "../ssh/session-secrets";
 import { listHosts, resolveLogin, type SshConfig } from "../ssh/ssh-config";
 import type { HistoryStore } from "../store/history";
 import { replace, type Document } from "../store/durable-file";
+import type { SecretVault } from "../store/secrets";
 import { RequestError, type Handlers } from "./answer";
 import type { HostKeyDesk } from "./host-keys";
+import type { KeptSecretsAsker } from "./kept-secrets";
 import type { Questions } from "./questions";
 
 export interface HandlerParts {
@@ -39,6 +41,8 @@ export interface HandlerParts {
   readonly questions: Questions;
   readonly access: Access;
   readonly secrets: SessionSecrets;
+  readonly vault: SecretVault;
+  readonly kept: KeptSecretsAsker;
   readonly hostKeys: HostKeyDesk;
   readonly config: () => Promise<SshConfig>;
   readonly wire: Wire;
@@ -143,11 +147,18 @@ export function createHandlers(parts: HandlerParts): CoreHandlers {
     "host-key:replace": (replacement) => parts.hostKeys.replace(replacement),
     "logins:stopped": () => Promise.resolve([...parts.secrets.stopped()]),
     "logins:ask-again": () => Promise.resolve(parts.secrets.askAgain()),
+    "secrets:read": () => parts.vault.read(),
+    "secrets:forget": async ({ name }) => {
+      await parts.vault.forget(name);
+      return parts.vault.read();
+    },
     "question:list": () => Promise.resolve([...parts.questions.open()]),
-    "question:answer": ({ questionId, answer }) => {
-      if (!parts.questions.answer(questionId, answer))
+    "question:answer": async ({ questionId, answer }) => {
+      const question = parts.questions.open().find((one) => one.questionId === questionId);
+      if (question === undefined || !parts.questions.answer(questionId, answer))
         throw new RequestError("not-found", sentence("request/question-gone"));
-      return Promise.resolve();
+      // The login goes on with the answer whether or not it can be kept; a refusal to keep it is told.
+      await parts.kept.keep(question, answer);
     },
     "recovery:plan": ({ clusterId, action, target }) => parts.runner.plan(clusterOf(clusterId), action, target),
     "recovery:plan-undo": ({ runId }) => parts.runner.planUndo(runId),

@@ -14,7 +14,9 @@ export function createPasswords(asker: Asker): PasswordSource {
 
   async function ask(key: string, node: string, login: ServiceLogin): Promise<string | null> {
     const attempt = (refusals.get(key) ?? 0) + 1;
-    const answer = await asker.ask({ kind: "engine-password", node, engine: login.service, user: login.user, attempt });
+    const { service: engine, user } = login;
+    const target = targetName(login.target);
+    const answer = await asker.ask({ kind: "engine-password", node, engine, user, target, attempt });
     if (answer.kind !== "secret") {
       refusals.set(key, attempts);
       return null;

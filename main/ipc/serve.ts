@@ -2,8 +2,9 @@ import { utilityProcess, ipcMain, type BrowserWindow, type IpcMainInvokeEvent, t
 import { eventChannel, requestChannel } from "../../contract/channel-names";
 import { requests, type EventName, type Failure, type RequestName } from "../../contract/channels";
 import { sentence } from "../../contract/sentence";
-import type { ToCore, ToShell } from "../core-link";
+import type { ShellActs, ShellAnswer, ToCore, ToShell } from "../core-link";
 import type { CoreParts } from "../core-port";
+import { keyStorageActs } from "./key-storage";
 
 export interface ServeParts {
   readonly corePath: string;
@@ -68,9 +69,19 @@ export function serve(parts: ServeParts): {
       case "event":
         send(message.name, message.payload);
         return;
-      case "choose-save-path":
-        toCore({ kind: "shell-answer", id: message.id, path: await parts.chooseSavePath(message.suggestedName) });
+      case "ask-shell":
+        toCore({ kind: "shell-answer", id: message.id, answer: await actFor(message) });
         return;
+    }
+  }
+
+  const acts: ShellActs = { ...keyStorageActs, "choose-save-path": parts.chooseSavePath };
+  async function actFor({ ask, taken }: Extract<ToShell, { kind: "ask-shell" }>): Promise<ShellAnswer> {
+    try {
+      const act: (given: never) => Promise<unknown> = acts[ask];
+      return { ok: true, value: await act(taken as never) };
+    } catch (error) {
+      return { ok: false, problem: (error as Error).message };
     }
   }
 

@@ -174,7 +174,7 @@ export function createLoginAttempts(login: ResolvedLogin, parts: LoginParts): Lo
         failure = new SshError("login-cancelled", login.host, facts);
         return null;
       }
-      secrets.given(login.user, host, Buffer.from(answer.secret, "utf8"), answer.keep);
+      secrets.given(login.user, host, Buffer.from(answer.secret, "utf8"), answer.forAllHosts === true);
     }
     isPasswordOut = true;
     return mine.read().known;

@@ -17,7 +17,15 @@ import type { z } from "zod";
 import { sentence, type Fact, type Sentence } from "../../contract/sentence";
 import { takeLock, type Lock } from "./lock";
 
-export type StoreErrorKind = "unwritable" | "damaged" | "in-use" | "audit-damaged";
+export type StoreErrorKind =
+  | "unwritable"
+  | "damaged"
+  | "in-use"
+  | "audit-damaged"
+  | "secrets-no-desktop"
+  | "secrets-unavailable"
+  | "secrets-plain-text"
+  | "secrets-foreign";
 
 /** A file of Evenkeel's own could not be kept or read; what was there before is still there. */
 export class StoreError extends Error {

@@ -1,6 +1,7 @@
 import { Button, Checkbox, Code, Group, Modal, PasswordInput, Stack, Text } from "@mantine/core";
-import { useState, type ReactElement } from "react";
+import { useEffect, useState, type ReactElement } from "react";
 import type { Answer, Question } from "../../contract/inventory";
+import type { KeyStorageState } from "../../contract/secrets";
 import { visible } from "../../contract/visible";
 import { request } from "../api";
 import { useWords, type Words } from "../i18n/words";
@@ -24,6 +25,7 @@ function Asked({ question }: { readonly question: Question }): ReactElement {
   const prompts = question.kind === "prompts" ? question.prompts : [{ text: titleOf(question, words), echo: false }];
   const [replies, setReplies] = useState<readonly string[]>(prompts.map(() => ""));
   const [isForAllHosts, setForAllHosts] = useState(false);
+  const [isToKeep, setToKeep] = useState(false);
   const answer = (given: Answer): void =>
     void ask(request("question:answer", { questionId: question.questionId, answer: given }));
   const isKey = question.kind === "host-key-unknown";
@@ -31,7 +33,7 @@ function Asked({ question }: { readonly question: Question }): ReactElement {
     if (isKey) return { kind: "accept" };
     return question.kind === "prompts"
       ? { kind: "replies", replies: [...replies] }
-      : { kind: "secret", secret: replies[0] ?? "", keep: isForAllHosts };
+      : { kind: "secret", secret: replies[0] ?? "", keep: isToKeep, forAllHosts: isForAllHosts };
   };
   return (
     <Modal
@@ -69,6 +71,7 @@ function Asked({ question }: { readonly question: Question }): ReactElement {
             onChange={(event) => setForAllHosts(event.currentTarget.checked)}
           />
         )}
+        {!isKey && question.kind !== "prompts" && <Keep isToKeep={isToKeep} choose={setToKeep} />}
         <Group>
           <Button variant="default" onClick={() => answer({ kind: "refuse" })} data-autofocus>
             {word("ui/refuse")}
@@ -77,6 +80,30 @@ function Asked({ question }: { readonly question: Question }): ReactElement {
         </Group>
       </Stack>
     </Modal>
+  );
+}
+
+/** Offered only where it would be safe; elsewhere the reason stands in its place. */
+function Keep({
+  isToKeep,
+  choose,
+}: {
+  readonly isToKeep: boolean;
+  readonly choose: (isToKeep: boolean) => void;
+}): ReactElement | null {
+  const { word } = useWords();
+  const [storage, setStorage] = useState<KeyStorageState | null>(null);
+  useEffect(() => {
+    void ask(request("secrets:read", undefined)).then((found) => setStorage(found?.storage ?? null));
+  }, []);
+  if (storage === null) return null;
+  if (storage.kind === "none") return <Text size="sm">{word(`store/secrets-${storage.why}`)}</Text>;
+  return (
+    <Checkbox
+      label={word("ui/q.keep", { backend: storage.backend })}
+      checked={isToKeep}
+      onChange={(event) => choose(event.currentTarget.checked)}
+    />
   );
 }
 

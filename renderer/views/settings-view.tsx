@@ -5,6 +5,7 @@ import { request } from "../api";
 import { useWords } from "../i18n/words";
 import { ask, useStore } from "../state/store";
 import { HostKeysSettings } from "./host-keys-settings";
+import { KeptSecretsSettings } from "./kept-secrets-settings";
 
 export function SettingsView(): ReactElement {
   const { word } = useWords();
@@ -42,6 +43,7 @@ export function SettingsView(): ReactElement {
         onChange={(event) => change({ readOnly: event.currentTarget.checked })}
       />
       <HostKeysSettings />
+      <KeptSecretsSettings />
     </Stack>
   );
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Gives, RequestName, Takes } from "../../contract/channels";
 import { createCore } from "../../main/core";
+import { noKeyStorage } from "../../main/store/secrets";
 import { startEmbeddedCluster, whatIsMissing, type EmbeddedCluster } from "../lab/embedded/embedded-cluster";
 import { measure, median, rssMiB } from "./measure";
 
@@ -19,7 +20,7 @@ export async function benchCycle(cycles: number): Promise<void> {
     userDataDirectory: directory,
     version: "bench",
     electron: "none",
-    shell: { protect: nothing, unprotect: nothing, chooseSavePath: nothing },
+    shell: { keyStorage: noKeyStorage, chooseSavePath: nothing },
     sshConfigPath: lab.sshConfigPath,
     interactive: false,
     watch: false,

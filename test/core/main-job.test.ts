@@ -8,6 +8,7 @@ import type { Gives, RequestName, Takes } from "../../contract/channels";
 import type { PlanAnswer, RunRecord } from "../../contract/recovery";
 import { createCore } from "../../main/core";
 import type { Core } from "../../main/core-port";
+import { noKeyStorage } from "../../main/store/secrets";
 import { whatIsMissing, startEmbeddedCluster, type EmbeddedCluster } from "../lab/embedded/embedded-cluster";
 
 const missing = process.env.CI === "true" ? null : whatIsMissing();
@@ -33,8 +34,7 @@ describe.skipIf(missing !== null)(`the main job on a real cluster ${missing ?? "
       version: "0.0.0",
       electron: "none",
       shell: {
-        protect: () => Promise.resolve(null),
-        unprotect: () => Promise.resolve(null),
+        keyStorage: noKeyStorage,
         chooseSavePath: () => Promise.resolve(reportPath),
       },
       sshConfigPath: lab.sshConfigPath,

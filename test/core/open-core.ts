@@ -7,6 +7,7 @@ import type { Gives, RequestName, Takes } from "../../contract/channels";
 import type { Cluster } from "../../contract/inventory";
 import type { RunRecord } from "../../contract/recovery";
 import { createCore } from "../../main/core";
+import { noKeyStorage } from "../../main/store/secrets";
 
 /** The whole core without a window, as tests use it: every request of the view, and the few walks they all take. */
 export interface OpenCore {
@@ -27,12 +28,11 @@ export interface OpenCore {
 export function openCore(sshConfigPath: string): OpenCore {
   const directory = mkdtempSync(join(tmpdir(), "evenkeel-core-"));
   const reportPath = join(directory, "report.html");
-  const nothing = (): Promise<null> => Promise.resolve(null);
   const core = createCore({
     userDataDirectory: directory,
     version: "0.0.0",
     electron: "none",
-    shell: { protect: nothing, unprotect: nothing, chooseSavePath: () => Promise.resolve(reportPath) },
+    shell: { keyStorage: noKeyStorage, chooseSavePath: () => Promise.resolve(reportPath) },
     sshConfigPath,
     interactive: false,
     watch: false,

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { createCore } from "../../main/core";
+import { noKeyStorage } from "../../main/store/secrets";
 import type { Gives, RequestName, Takes } from "../../contract/channels";
 import { provideDisplay } from "../setup/display";
 import { electronProgram } from "../setup/electron-runtime.mjs";
@@ -33,7 +34,7 @@ async function keepCluster(lab: EmbeddedCluster, directory: string): Promise<voi
     userDataDirectory: directory,
     version: "demo",
     electron: "none",
-    shell: { protect: nothing, unprotect: nothing, chooseSavePath: nothing },
+    shell: { keyStorage: noKeyStorage, chooseSavePath: nothing },
     sshConfigPath: lab.sshConfigPath,
     interactive: false,
     watch: false,

@@ -7,6 +7,7 @@ import type { Gives, RequestName, Takes } from "../../contract/channels";
 import type { DiscoveredCluster, SettingValue } from "../../contract/inventory";
 import type { PlanAnswer, RunRecord } from "../../contract/recovery";
 import { createCore } from "../../main/core";
+import { noKeyStorage } from "../../main/store/secrets";
 
 /** The app's core without a window, on one cluster of the lab, as a person at the desktop uses it. */
 export interface Console {
@@ -38,8 +39,7 @@ export function openConsole(sshConfigPath: string): Console {
     version: "0.0.0",
     electron: "none",
     shell: {
-      protect: () => Promise.resolve(null),
-      unprotect: () => Promise.resolve(null),
+      keyStorage: noKeyStorage,
       chooseSavePath: (name) => Promise.resolve(join(directory, name)),
     },
     sshConfigPath,

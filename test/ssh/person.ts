@@ -28,7 +28,12 @@ export function createPerson(answer: (question: Asked) => Answer = () => ({ kind
   };
 }
 
-export const secret = (text: string, keep = false): Answer => ({ kind: "secret", secret: text, keep });
+export const secret = (text: string, forAllHosts = false): Answer => ({
+  kind: "secret",
+  secret: text,
+  keep: false,
+  forAllHosts,
+});
 export const kindsOf = (person: Person): readonly Question["kind"][] => person.asked.map(({ kind }) => kind);
 
 /** A login to loopback with everything said, so that nothing of this machine's own configuration plays in. */
