@@ -3,6 +3,7 @@ import { app, dialog, Menu, powerMonitor, type BrowserWindow } from "electron";
 import { version } from "../package.json";
 import { serve } from "./ipc/serve";
 import { appOrigin, createWindow, lockSession, registerScheme } from "./window";
+import { openWindowStore } from "./window-store";
 
 /** The desktop entry: one window, one core process, nothing decided here. */
 const output = join(__dirname, "..");
@@ -44,7 +45,7 @@ function start(): void {
   powerMonitor.on("suspend", () => served.power("suspended"));
   powerMonitor.on("resume", () => served.power("resumed"));
   app.once("will-quit", () => served.stop());
-  window = createWindow(join(output, "preload", "index.cjs"));
+  window = createWindow(join(output, "preload", "index.cjs"), openWindowStore(app.getPath("userData")));
   window.once("closed", () => (window = null));
 }
 

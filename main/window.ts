@@ -1,6 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { extname, join, normalize, sep } from "node:path";
-import { BrowserWindow, protocol, session } from "electron";
+import { BrowserWindow, protocol, screen, session } from "electron";
+import { fittingPlace, smallestWindow } from "./window-place";
+import type { WindowStore } from "./window-store";
 
 export const appScheme = "app";
 export const appOrigin = "app://evenkeel";
@@ -83,12 +85,13 @@ const locked = {
 const redrawAfterMs = 500;
 
 /** The only place where a window is made. */
-export function createWindow(preloadPath: string): BrowserWindow {
+export function createWindow(preloadPath: string, store: WindowStore): BrowserWindow {
+  const areas = screen.getAllDisplays().map(({ workArea }) => workArea);
+  const { isMaximized, ...place } = fittingPlace(store.read(), areas);
   const window = new BrowserWindow({
-    width: 1440,
-    height: 900,
-    minWidth: 900,
-    minHeight: 600,
+    ...place,
+    minWidth: smallestWindow.width,
+    minHeight: smallestWindow.height,
     show: false,
     title: "Evenkeel",
     webPreferences: { ...locked, preload: preloadPath, spellcheck: false },
@@ -99,6 +102,8 @@ export function createWindow(preloadPath: string): BrowserWindow {
   webContents.on("will-redirect", (event) => event.preventDefault());
   webContents.on("will-frame-navigate", (event) => event.preventDefault());
   webContents.on("will-attach-webview", (event) => event.preventDefault());
+  if (isMaximized) window.maximize();
+  window.on("close", () => store.write({ ...window.getNormalBounds(), isMaximized: window.isMaximized() }));
   window.once("ready-to-show", () => window.show());
   const load = (): void => void window.loadURL(`${appOrigin}/index.html`);
   // Whatever ended the view's process, the core goes on; the view is drawn anew from what the core knows.

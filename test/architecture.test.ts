@@ -80,8 +80,10 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "main/catalogue": ["contract/", "main/"],
   "main/core": ["contract/", "main/", "zod", "node:"],
   "main/clock": [],
-  "main/index": ["main/ipc/serve", "main/window", "package.json", "electron", "node:"],
-  "main/window": ["electron", "node:"],
+  "main/index": ["main/ipc/serve", "main/window", "main/window-store", "package.json", "electron", "node:"],
+  "main/window": ["main/window-place", "main/window-store", "electron", "node:"],
+  "main/window-place": [],
+  "main/window-store": ["main/window-place", "electron-store", "node:"],
 };
 
 const root = resolve(import.meta.dirname, "..");
