@@ -256,8 +256,109 @@ describe.skipIf(why !== null)(`etcd on the lab ${why ?? ""}`, () => {
     await recordCase("corrupt-alarm", "A CORRUPT alarm was raised by hand.");
     expect(seen.recoveries.find(({ action }) => action === "etcd/clear-no-space")?.objections).not.toEqual([]);
   });
+
+  it("live: etcd / defragment: gives the free space inside a member's file back", async () => {
+    await lab.run(
+      "e1",
+      "for i in $(seq 15); do head -c 1000000 /dev/zero | tr '\\\\0' x | ETCDCTL_API=3 etcdctl put big$i >/dev/null; done; ETCDCTL_API=3 etcdctl del --prefix big >/dev/null; rev=$(ETCDCTL_API=3 etcdctl get x -w json | sed 's/.*\"revision\":\\([0-9]*\\).*/\\1/'); ETCDCTL_API=3 etcdctl compact $rev --physical",
+    );
+    const seen = await console.until((now) => offers(now, "etcd/defragment").length > 0);
+    await recordCase("fragmented", "Fifteen megabytes were written, deleted and compacted.");
+    const [target = ""] = offers(seen, "etcd/defragment");
+    expect(outcome(await console.recover("etcd/defragment", target))).toBe("done");
+  });
+
+  it("live: etcd / replace-member: a dead member comes back empty as a new one, its old data kept aside", async () => {
+    const [dead = ""] = others(await wellLeader());
+    await lab.run(dead, "systemctl stop etcd");
+    mend.push(() => lab.attempt(dead, "systemctl start etcd"));
+    await console.until(has("etcd/MemberStopped"));
+    expect(outcome(await console.recover("etcd/replace-member", dead))).toBe("done");
+    expect(await lab.run(dead, "ls /var/lib/etcd")).toContain("default.kept-");
+  });
+
+  it("live: etcd / member-removed: a member that somebody removed is named, and can be added again", async () => {
+    const [gone = ""] = others(await wellLeader());
+    const id =
+      (await ctl("e1", "member list"))
+        .split("\n")
+        .find((line) => line.includes(` ${gone},`))
+        ?.split(",")[0] ?? "";
+    await ctl(others(gone)[0] ?? "", `member remove ${id}`);
+    const seen = await console.until((now) => has("etcd/MemberRemoved")(now) && has("etcd/MemberStopped")(now));
+    expect(verdict(seen)).toEqual(["degraded etcd/MemberRemoved", "degraded etcd/MemberStopped"]);
+    await recordCase("member-removed", "A member was removed by etcdctl.");
+    expect(outcome(await console.recover("etcd/replace-member", gone))).toBe("done");
+  });
+
+  it("live: etcd / disk-full: the full disk is named with the member that it ended", async () => {
+    await lab.faults.fillDisk("e1");
+    await console.change("e1", {});
+    mend.push(() => console.change("e1", {}));
+    mend.push(async () => {
+      await lab.faults.freeDisk("e1");
+      await lab.attempt("e1", "systemctl reset-failed etcd; systemctl start etcd");
+    });
+    for (let at = 0; at < 5; at += 1) await lab.attempt("e2", `ETCDCTL_API=3 etcdctl put k${at} v`);
+    const seen = await console.until(has("linux/DiskFull"), 90_000);
+    expect(verdict(seen)).toContain("critical linux/DiskFull");
+    expect(seen.findings.map(({ code }) => code)).not.toContain("etcd/QuorumLost");
+    await recordCase("disk-full", "The disk of one member's data was filled.");
+  });
+
+  it("live: etcd / restart-storm: a member that ends again and again is named", async () => {
+    const [one = ""] = others(await wellLeader());
+    await configure(one, "[Unit]\\nStartLimitIntervalSec=0\\n[Service]\\nRestart=always\\nRestartSec=100ms\\n");
+    mend.push(() => configure(one, ""));
+    const seen = await console.until((now) => {
+      void lab.attempt(one, "systemctl kill -s KILL etcd");
+      return has("etcd/KeepsRestarting")(now);
+    });
+    expect(verdict(seen)).toContain("degraded etcd/KeepsRestarting");
+  });
+
+  it("live: etcd / clock-skew: a host whose clock is off is named, the cluster is not", async () => {
+    await lab.faults.skewClock("e1", 120);
+    mend.push(() => console.change("e1", {}));
+    mend.push(() => lab.faults.restoreClock("e1"));
+    await console.change("e1", {});
+    const seen = await console.until(has("linux/ClockOff"), 90_000);
+    expect(verdict(seen)).toEqual(["degraded linux/ClockOff"]);
+  });
+
+  it("live: etcd / wrong-port: a port where nobody listens is not read, and never stopped", async () => {
+    await console.change("e3", { port: 2999 });
+    mend.push(() => console.change("e3", { port: 2379 }));
+    const seen = await console.read();
+    expect(verdict(seen)).toEqual(["unknown etcd/MemberNotRead"]);
+    await recordCase("refused", "The port of one member is wrong.");
+  });
+
+  it("live: etcd / garbled: another service on the port is not taken for etcd", async () => {
+    await console.change("e3", { port: 22 });
+    mend.push(() => console.change("e3", { port: 2379 }));
+    const seen = await console.read();
+    expect(verdict(seen)).toEqual(["unknown etcd/MemberNotRead"]);
+    await recordCase("garbled", "The port of one member is that of its SSH service.");
+  });
+
+  it("live: etcd / host-gone: a host without power cannot be seen, and is not called stopped", async () => {
+    const [one = ""] = others(await wellLeader());
+    await lab.faults.switchOff(one);
+    mend.push(() => lab.faults.switchOn(one));
+    const seen = await console.until(has("etcd/MemberNotRead"), 60_000);
+    expect(verdict(seen).filter((said) => said.includes(" etcd/"))).toEqual(["unknown etcd/MemberNotRead"]);
+    await recordCase("one-node-silent", "One host was switched off.");
+  });
 });
 
 function targetOf(seen: Assessment, action: string): string {
   return seen.recoveries.find((one) => one.action === action)?.targets[0]?.target ?? "";
+}
+
+/** Whom an action is offered for now. */
+function offers(seen: Assessment, action: string): readonly string[] {
+  const offer = seen.recoveries.find((one) => one.action === action);
+  if (offer === undefined || offer.objections.length > 0) return [];
+  return offer.targets.filter(({ objections }) => objections.length === 0).map(({ target }) => target);
 }

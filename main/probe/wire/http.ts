@@ -137,6 +137,8 @@ function readAnswer(response: IncomingMessage, about: About): Promise<string> {
 
 async function dialled(access: NodeAccess, login: HttpLogin, about: About, deadlineMs: number): Promise<Duplex> {
   const stream = await access.dial(login.target, { deadlineMs });
+  // A stream that nobody asked for any more ends with an error, and one that nobody listens to would end the core.
+  stream.on("error", () => undefined);
   if (login.tls === null) return stream;
   const { serverName, caFile, certFile, keyFile } = login.tls;
   const secured = connectTls({
