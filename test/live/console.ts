@@ -26,6 +26,8 @@ export interface Console {
   read(): Promise<Assessment>;
   /** Reads until the assessment is as wanted; after the deadline an error shows what was read last. */
   until(wanted: (assessment: Assessment) => boolean, withinMs?: number): Promise<Assessment>;
+  /** The codes of the log lines of all members that are explained, each once. */
+  explained(): Promise<readonly string[]>;
   plan(action: string, target: string): Promise<PlanAnswer>;
   /** Plans, approves, waits for the end and acknowledges it. */
   recover(action: string, target: string): Promise<RunRecord>;
@@ -98,6 +100,10 @@ export function openConsole(sshConfigPath: string): Console {
         if (wanted(assessment)) return assessment;
         if (Date.now() > end) throw new Error(`not so within ${withinMs} ms; last:\n${told(assessment)}`);
       }
+    },
+    explained: async () => {
+      const { lines } = await ask("logs:read", { clusterId, mostLines: 2_000 });
+      return [...new Set(lines.flatMap(({ explanation }) => explanation?.code ?? []))].sort();
     },
     plan,
     recover: async (action, target) => {

@@ -18,7 +18,9 @@ export const etcdLogs: EngineLogs<typeof etcdSettings> = {
   },
   timeOf: (line) => {
     const found = /"ts":"([^"]+)"|^(\d{4}-\d\d-\d\d[ T][\d:.]+(?:Z|[+-]\d\d:?\d\d)?)/.exec(line);
-    const time = Date.parse((found?.[1] ?? found?.[2] ?? "").replace(/(\.\d{3})\d+/, "$1"));
+    const text = (found?.[1] ?? found?.[2] ?? "").replace(" ", "T").replace(/(\.\d{3})\d+/, "$1");
+    // Without a zone it is the host's own time, which is taken for UTC.
+    const time = Date.parse(/(?:Z|[+-]\d\d:?\d\d)$/.test(text) ? text : `${text}Z`);
     return Number.isNaN(time) ? null : time;
   },
   patterns: [

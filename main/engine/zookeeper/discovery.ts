@@ -149,7 +149,10 @@ function settingsOf(
     dataLogDirectory: absolute(configured.setting("dataLogDir") ?? dataDirectory, process),
     account: process.account === "" ? "zookeeper" : process.account,
     control: controlText(process.service),
-    logFile: process.outputFile,
+    logFile:
+      process.outputFile === "" && property("log.dir") !== null
+        ? `${property("log.dir") ?? ""}/zookeeper.log`
+        : process.outputFile,
   };
 }
 

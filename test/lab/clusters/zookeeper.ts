@@ -37,7 +37,7 @@ After=network.target
 [Service]
 User=zookeeper
 ExecStart=/usr/bin/java -Xmx96m -Xms32m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto \\
-  -cp /etc/zookeeper/conf:${classPath} -Dzookeeper.log.dir=/var/log/zookeeper \\
+  -cp /etc/zookeeper/conf:${classPath} -Dzookeeper.log.dir=/var/log/zookeeper -Dzookeeper.root.logger=INFO,CONSOLE \\
   org.apache.zookeeper.server.quorum.QuorumPeerMain /etc/zookeeper/conf/zoo.cfg
 SuccessExitStatus=143
 [Install]

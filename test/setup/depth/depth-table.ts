@@ -75,16 +75,20 @@ export function depthOf(engines: readonly EngineRecordings[], tests: readonly Sh
         own.filter((test) => test.row === row && test.kind === kind && test.state !== "skipped");
       const passed = (kind: ShownTest["kind"]): boolean =>
         of(kind).length > 0 && of(kind).every(({ state }) => state === "passed");
-      if (passed("live")) return { row, depth: "shown live", shownBy: of("live").map(({ sentence }) => sentence) };
+      if (passed("live")) return { row, depth: "shown live", shownBy: sentencesOf(of("live")) };
       const isRecorded = passed("recorded") || recorded.has(row);
       return {
         row,
         depth: isRecorded ? "recorded only" : "not yet",
-        shownBy: isRecorded ? of("recorded").map(({ sentence }) => sentence) : [],
+        shownBy: isRecorded ? sentencesOf(of("recorded")) : [],
       };
     });
     return { engine, rows, ranLive: own.some(({ kind, state }) => kind === "live" && state !== "skipped") };
   });
+}
+
+function sentencesOf(tests: readonly ShownTest[]): readonly string[] {
+  return [...new Set(tests.map(({ sentence }) => sentence))];
 }
 
 /** The page, as it is committed. */
