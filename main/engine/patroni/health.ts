@@ -90,15 +90,30 @@ function whole(
 }
 
 /** The store as those tell who could be asked for it. */
-function storeSaid({ members }: PatroniSnapshot): { readonly asked: number; readonly lost: number } {
-  const told = members.filter(
+function storeSaid(snapshot: PatroniSnapshot): {
+  readonly asked: number;
+  readonly lost: number;
+  readonly isLost: boolean;
+} {
+  const told = snapshot.members.filter(
     ({ store, site, reachability }) =>
       site.settings.storeHost !== "" && reachability.state === "reachable" && isSaid(store),
   );
+  // Each is asked at the first address it knows. Where that is one for all, its silence is not the store's: Patroni goes on to the next.
+  const isOneAddress =
+    new Set(told.map(addressOfStore)).size === 1 && told.every(({ store }) => store.kind !== "value");
+  const lost = told.filter(({ store }) => store.kind !== "value" || store.value === "no-majority").length;
   return {
     asked: told.length,
-    lost: told.filter(({ store }) => store.kind !== "value" || store.value === "no-majority").length,
+    lost,
+    isLost: lost > 0 && lost === told.length && !(isOneAddress && told.length > 1 && soleLeader(snapshot) !== null),
   };
+}
+
+function addressOfStore({ node, site }: PatroniMember): string {
+  const { storeHost, storePort } = site.settings;
+  const isLoopback = storeHost === "localhost" || storeHost === "::1" || storeHost.startsWith("127.");
+  return `${isLoopback ? node : storeHost}:${storePort}`;
 }
 
 /** A store that cannot be reached from its host, or does not answer there, counts as one that is lost to Patroni too. */
@@ -124,8 +139,8 @@ export const patroniHealth: readonly Rule[] = [
     "patroni/StoreLost",
     "critical",
     (snapshot) => {
-      const { asked, lost } = storeSaid(snapshot);
-      if (asked === 0 || lost < asked) return null;
+      const { asked, isLost } = storeSaid(snapshot);
+      if (!isLost) return null;
       const isFailsafe = snapshot.settings?.isFailsafe === true;
       const kind = snapshot.members.find(({ site }) => site.settings.storeKind !== "")?.site.settings.storeKind ?? "";
       return {
@@ -326,8 +341,8 @@ export const patroniHealth: readonly Rule[] = [
     code: "patroni/StoreUnwell",
     level: "watch",
     find: (snapshot) => {
-      const { asked, lost } = storeSaid(snapshot);
-      if (lost === 0 || lost === asked) return [];
+      const { lost, isLost } = storeSaid(snapshot);
+      if (lost === 0 || isLost) return [];
       return snapshot.members
         .filter(
           ({ store, reachability }) =>

@@ -1,7 +1,7 @@
 import { sentence } from "../../../../contract/sentence";
 import type { RecoveryAction } from "../../engine";
 import { obstaclesTo } from "../candidates";
-import { memberIn, soleLeader, streams, type PatroniSnapshot } from "../snapshot";
+import { memberIn, soleLeader, streams, untold, type PatroniSnapshot } from "../snapshot";
 import { changeObjections, holds, layoutOf, storeObjections } from "./judges";
 import { nothingToDo, switchOver } from "./steps";
 
@@ -15,7 +15,13 @@ export const switchover: RecoveryAction<PatroniSnapshot> = {
   objections: (snapshot) => {
     const leader = soleLeader(snapshot);
     if (leader === null) return [sentence("patroni/no-sole-leader")];
-    return [...changeObjections(leader), ...storeObjections(snapshot)];
+    // One that is not seen may take writes without the key, and would then be left beside the new leader.
+    const unseen = untold(snapshot).map(({ member }) => member);
+    return [
+      ...changeObjections(leader),
+      ...storeObjections(snapshot),
+      ...(unseen.length === 0 ? [] : [sentence("patroni/not-all-told", { members: unseen.join(", ") })]),
+    ];
   },
   targets: (snapshot) =>
     snapshot.members
