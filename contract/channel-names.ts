@@ -15,6 +15,8 @@ export const requestNames = [
   "logs:read",
   "history:read",
   "hosts:list",
+  "hosts:preview-import",
+  "hosts:accept-import",
   "discovery:start",
   "discovery:keep",
   "host-key:read",

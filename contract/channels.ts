@@ -4,6 +4,7 @@ import { assessmentSchema, clusterSummarySchema } from "./assessment";
 import { evidenceDetailSchema } from "./figure";
 import { historyRequestSchema, historySchema } from "./history";
 import { hostKeysSchema, stoppedPasswordSchema } from "./host-keys";
+import { importFormatSchema, importOutcomeSchema, importPreviewSchema } from "./hosts";
 import {
   answerSchema,
   clusterNameSchema,
@@ -58,6 +59,13 @@ export const requests = {
   "history:read": request(historyRequestSchema, historySchema),
 
   "hosts:list": request(nothing, z.array(knownHostSchema)),
+  /** The file is chosen in the desktop's own dialog, so that a view cannot have any file read; null when it was closed. */
+  "hosts:preview-import": request(
+    z.object({ format: importFormatSchema.nullable() }).strict(),
+    importPreviewSchema.nullable(),
+  ),
+  /** Names what was shown, and never carries hosts. */
+  "hosts:accept-import": request(z.object({ importId: z.string().max(64) }).strict(), importOutcomeSchema),
   "discovery:start": request(
     z.object({ discoveryId: z.string().max(64), login: loginSchema.strict() }).strict(),
     discoverySchema,

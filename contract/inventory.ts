@@ -16,6 +16,8 @@ export const loginSchema = z.object({
   identityFile: z.string().min(1).max(4096).optional(),
   /** `auto`, also when left out: the built-in client, or the system's `ssh` where the host's config asks for what only that can do. */
   transport: z.enum(["auto", "built-in", "system"]).optional(),
+  /** Hosts to go through, written as for ProxyJump: `ops@bastion:2222,inner`. */
+  jump: z.string().min(1).max(1024).optional(),
 });
 export type Login = z.infer<typeof loginSchema>;
 
@@ -43,7 +45,7 @@ export const clusterSchema = z.object({
 });
 export type Cluster = z.infer<typeof clusterSchema>;
 
-/** A host offered for picking, from the user's ssh_config. */
+/** A host offered for picking, from the user's ssh_config or an imported file. */
 export const knownHostSchema = z.object({
   alias: z.string(),
   hostName: z.string(),

@@ -8,6 +8,8 @@ import discoverZh from "./discover/messages.zh-CN.json";
 import { engines, hostEngine } from "./engine/registry";
 import requestEn from "./ipc/messages.en.json";
 import requestZh from "./ipc/messages.zh-CN.json";
+import importEn from "./import/messages.en.json";
+import importZh from "./import/messages.zh-CN.json";
 import logsEn from "./logs/messages.en.json";
 import logsZh from "./logs/messages.zh-CN.json";
 import probeEn from "./probe/messages.en.json";
@@ -28,9 +30,22 @@ function merged(language: Language, own: readonly Catalogue[]): Catalogue {
 
 /** Every message of the core, in both languages; each code is owned by the folder it is raised in. */
 export const catalogues: Readonly<Record<Language, Catalogue>> = {
-  en: merged("en", [sshEn, logsEn, assessEn, probeEn, discoverEn, recoveryEn, storeEn, requestEn, reportEn, cliEn]),
+  en: merged("en", [
+    sshEn,
+    importEn,
+    logsEn,
+    assessEn,
+    probeEn,
+    discoverEn,
+    recoveryEn,
+    storeEn,
+    requestEn,
+    reportEn,
+    cliEn,
+  ]),
   "zh-CN": merged("zh-CN", [
     sshZh,
+    importZh,
     logsZh,
     assessZh,
     probeZh,

@@ -5,6 +5,7 @@ import type { CoreParts } from "./core-port";
 /** What only the shell can do, with what it takes and gives; a failure is told by its problem. */
 export interface ShellAsks {
   readonly "choose-save-path": { readonly takes: string; readonly gives: string | null };
+  readonly "choose-open-path": { readonly takes: null; readonly gives: string | null };
   readonly "key-storage": { readonly takes: null; readonly gives: KeyStorageState };
   readonly protect: { readonly takes: Uint8Array; readonly gives: Uint8Array };
   readonly unprotect: { readonly takes: Uint8Array; readonly gives: Uint8Array };

@@ -19,6 +19,8 @@ export interface ShellPort {
   readonly keyStorage: KeyStorage;
   /** The path a person chose for a file, or null when the dialog was closed. */
   chooseSavePath(suggestedName: string): Promise<string | null>;
+  /** The absolute path of a file a person chose to be read, or null when the dialog was closed. */
+  chooseOpenPath(): Promise<string | null>;
 }
 
 export interface CoreParts {

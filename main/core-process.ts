@@ -54,6 +54,7 @@ function start(parts: Extract<ToCore, { kind: "start" }>["parts"]): void {
           unprotect: async (sealed) => Buffer.from(await askShell("unprotect", sealed)),
         },
         chooseSavePath: (suggestedName) => askShell("choose-save-path", suggestedName),
+        chooseOpenPath: () => askShell("choose-open-path", null),
       },
     });
     core.onEvent((name, payload) => tell({ kind: "event", name, payload }));

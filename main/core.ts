@@ -5,7 +5,8 @@ import { setTimeout as pause } from "node:timers/promises";
 import { z } from "zod";
 import type { EventName, EventPayload } from "../contract/channels";
 import { hostKeyRecordSchema } from "../contract/host-keys";
-import { clusterSchema, type Cluster } from "../contract/inventory";
+import { importedHostSchema, type ImportedHost } from "../contract/hosts";
+import { clusterSchema, type Cluster, type Login } from "../contract/inventory";
 import { preferencesSchema, standardPreferences } from "../contract/preferences";
 import { sentence, type Sentence } from "../contract/sentence";
 import { systemClock } from "./clock";
@@ -15,6 +16,7 @@ import { engines, hostEngine } from "./engine/registry";
 import { answer, RequestError } from "./ipc/answer";
 import { createHandlers } from "./ipc/handlers";
 import { createHostKeyDesk } from "./ipc/host-keys";
+import { withImported } from "./ipc/imports";
 import { answerFromKept } from "./ipc/kept-secrets";
 import { createPasswords } from "./ipc/passwords";
 import { createQuestions } from "./ipc/questions";
@@ -28,6 +30,7 @@ import { beatMs, createTrust } from "./recovery/trust";
 import { hostKeyCheck } from "./ssh/host-keys";
 import { createAccess } from "./ssh/pool";
 import { createSessionSecrets } from "./ssh/session-secrets";
+import type { ResolvedLogin } from "./ssh/resolved-login";
 import { configFiles, readSshConfig, resolveLogin } from "./ssh/ssh-config";
 import { createSystemSsh } from "./ssh/system-ssh";
 import { openAuditLog } from "./store/audit-log";
@@ -69,6 +72,9 @@ export function createCore(parts: CoreParts): Core {
 
   const desktop = { homeDirectory: homedir(), user: userInfo().username, environment: process.env };
   const config = (): ReturnType<typeof readSshConfig> => readSshConfig(parts.sshConfigPath, desktop);
+  const hosts = openDocument<ImportedHost[]>(at("hosts.json"), z.array(importedHostSchema), [], () => clock.nowMs());
+  const resolve = async (login: Login): Promise<ResolvedLogin> =>
+    resolveLogin(await config(), withImported(hosts.read(), login));
   const secrets = createSessionSecrets();
   const access = createAccess({
     clock,
@@ -77,6 +83,7 @@ export function createCore(parts: CoreParts): Core {
     newNonce: () => randomBytes(16).toString("hex"),
     asker: kept,
     hostKeys: hostKeyCheck,
+    // What it is given to know is a whole login already, which the system's ssh is started with as well.
     resolve: async (login) => resolveLogin(await config(), login),
     systemSsh: createSystemSsh({
       configFiles: configFiles(parts.sshConfigPath, desktop),
@@ -126,7 +133,7 @@ export function createCore(parts: CoreParts): Core {
     reachedAs: async (cluster, node) => {
       const login = cluster.nodes.find((one) => one.node === node)?.login;
       if (login === undefined) throw new RequestError("not-found", sentence("request/node-unknown", { node }));
-      const { user, hostName, port } = resolveLogin(await config(), login);
+      const { user, hostName, port } = await resolve(login);
       return `${user}@${hostName}:${port}`;
     },
     operator: desktop.user,
@@ -151,11 +158,13 @@ export function createCore(parts: CoreParts): Core {
       clock,
       asker: kept,
       secrets,
-      resolve: async (login) => resolveLogin(await config(), login),
+      resolve,
       log: openAuditLog(at("host-keys.log"), hostKeyRecordSchema),
       operator: desktop.user,
     }),
+    hosts,
     config,
+    sshConfigPath: parts.sshConfigPath ?? join(desktop.homeDirectory, ".ssh", "config"),
     wire,
     monitor,
     runner,

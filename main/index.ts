@@ -32,6 +32,7 @@ function start(): void {
     origin: appOrigin,
     window: () => window,
     chooseSavePath,
+    chooseOpenPath,
     core: {
       userDataDirectory: app.getPath("userData"),
       version,
@@ -53,4 +54,11 @@ async function chooseSavePath(suggestedName: string): Promise<string | null> {
   if (window === null) return null;
   const chosen = await dialog.showSaveDialog(window, { defaultPath: suggestedName });
   return chosen.canceled || chosen.filePath === "" ? null : chosen.filePath;
+}
+
+async function chooseOpenPath(): Promise<string | null> {
+  if (window === null) return null;
+  // Inventories often have no end to their name, and ssh_config stands in a hidden directory.
+  const chosen = await dialog.showOpenDialog(window, { properties: ["openFile", "showHiddenFiles"] });
+  return chosen.canceled ? null : (chosen.filePaths[0] ?? null);
 }

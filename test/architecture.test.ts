@@ -58,6 +58,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "main/engine/registry": ["main/engine/"],
   "main/assess/": ["contract/", "main/engine/engine", "main/probe/probe"],
   "main/discover/": ["contract/", "main/engine/engine", "main/engine/service", "main/ssh/access"],
+  "main/import/": ["contract/", "main/import/", "csv-parse/sync", "yaml", "node:"],
   "main/logs/": ["contract/", "main/engine/engine", "main/logs/", "main/ssh/access"],
   "main/recovery/": ["contract/", "main/clock", "main/engine/engine", "main/probe/probe", "main/recovery/", "node:"],
   "main/store/": ["contract/", "main/store/", "@photostructure/sqlite", "zod", "node:"],

@@ -23,7 +23,21 @@ function texts(directory: string): string {
 const source = texts("main") + texts("renderer");
 /** Whose codes they are: folders that raise sentences, and every engine. */
 const owners = [
-  ...["ssh", "wire", "probe", "assess", "recovery", "store", "logs", "request", "discover", "report", "cli", "ui"],
+  ...[
+    "ssh",
+    "import",
+    "wire",
+    "probe",
+    "assess",
+    "recovery",
+    "store",
+    "logs",
+    "request",
+    "discover",
+    "report",
+    "cli",
+    "ui",
+  ],
   ...[hostEngine, ...engines].map(({ id }) => id),
 ];
 /** Codes that stand whole in the source. */

@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { randomUUID } from "node:crypto";
 import type { Assessment } from "../../contract/assessment";
 import type { Gives, RequestName, Takes } from "../../contract/channels";
+import { importFormatSchema } from "../../contract/hosts";
 import type { Level } from "../../contract/health";
 import type { Question } from "../../contract/inventory";
 import { say } from "../../contract/say";
@@ -14,6 +15,7 @@ import type { Core } from "../core-port";
 import { namesOf } from "../ipc/kept-secrets";
 import { verifyJournal } from "../recovery/journal";
 import { noKeyStorage } from "../store/secrets";
+import { differenceLines } from "./difference-lines";
 
 export interface CommandParts {
   readonly version: string;
@@ -38,6 +40,8 @@ const options = {
   data: { type: "string" },
   "ssh-config": { type: "string" },
   head: { type: "string" },
+  as: { type: "string" },
+  accept: { type: "boolean", default: false },
 } as const;
 
 /** Carries out one command line and gives the code it should end with. */
@@ -48,7 +52,7 @@ export async function runCommand(argv: readonly string[], parts: CommandParts): 
   const language = languageSchema.catch("en").parse(parsed.values.language);
   const tell = (one: Sentence): string => say(catalogues[language], language, one);
   if (command === "verify-audit") return verifyAudit(subject ?? "", parsed.values.head ?? null, parts, tell);
-  if (command === undefined || !["add", "check", "report", "list"].includes(command)) {
+  if (command === undefined || !["add", "check", "report", "list", "import"].includes(command)) {
     parts.err(tell(sentence("cli/usage")));
     return 3;
   }
@@ -60,6 +64,7 @@ export async function runCommand(argv: readonly string[], parts: CommandParts): 
     shell: {
       keyStorage: noKeyStorage,
       chooseSavePath: () => Promise.resolve(savePath.current),
+      chooseOpenPath: () => Promise.resolve(subject === undefined ? null : resolve(subject)),
     },
     sshConfigPath: parsed.values["ssh-config"] ?? process.env.EVENKEEL_SSH_CONFIG ?? null,
     interactive: true,
@@ -80,6 +85,8 @@ export async function runCommand(argv: readonly string[], parts: CommandParts): 
       case "report":
         savePath.current = parsed.values.out === undefined ? null : resolve(parsed.values.out);
         return await report(context, subject, parsed.values.format, savePath.current);
+      case "import":
+        return await importHosts(context, subject, parsed.values.as ?? null, parsed.values.accept);
       default:
         return await list(context);
     }
@@ -224,6 +231,33 @@ async function list(context: Context): Promise<number> {
   for (const cluster of await ask(context, "fleet:read", undefined))
     context.parts.out(`${cluster.name}\t${cluster.engine}\t${cluster.memberCount}`);
   return 0;
+}
+
+/** As diff ends: 0 nothing is left to do, 1 something is, 3 the file was not read. */
+async function importHosts(
+  context: Context,
+  path: string | undefined,
+  as: string | null,
+  isAccepted: boolean,
+): Promise<number> {
+  const { parts, tell } = context;
+  const format = importFormatSchema.nullable().safeParse(as);
+  if (path === undefined || !format.success) return usage(context);
+  const preview = await ask(context, "hosts:preview-import", { format: format.data });
+  if (preview === null) return usage(context);
+  const { added, changed, gone, unreadable, unchangedCount } = preview;
+  for (const line of differenceLines(preview, tell)) parts.out(line);
+  const removed = gone.filter(({ kept }) => kept === null).length;
+  const changes = added.length + changed.length + removed;
+  if (unreadable.length > 0 && changes + unchangedCount === 0) return 3;
+  if (changes === 0) return unreadable.length > 0 ? 1 : 0;
+  if (!isAccepted) {
+    parts.out(tell(sentence("cli/import-waits")));
+    return 1;
+  }
+  const { importId } = preview;
+  parts.out(tell(sentence("cli/imported", { ...(await ask(context, "hosts:accept-import", { importId })) })));
+  return unreadable.length > 0 ? 1 : 0;
 }
 
 function usage({ parts, tell }: Context): number {

@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import type { Assessment, ClusterSummary } from "../../contract/assessment";
 import type { EventName, EventPayload, Gives, Takes } from "../../contract/channels";
 import type { Finding, Level } from "../../contract/health";
-import type { Cluster, EngineDescription } from "../../contract/inventory";
+import type { ImportedHost } from "../../contract/hosts";
+import type { Cluster, EngineDescription, KnownHost } from "../../contract/inventory";
 import type { Preferences } from "../../contract/preferences";
 import type { Report } from "../../contract/report";
 import { sentence } from "../../contract/sentence";
@@ -12,6 +13,7 @@ import type { CoreParts } from "../core-port";
 import { discover } from "../discover/discover";
 import { listProcesses } from "../discover/processes";
 import { engines } from "../engine/registry";
+import { readHosts } from "../import/read-hosts";
 import { readLogs } from "../logs/read-logs";
 import { siteOf } from "../monitor/gather";
 import type { Monitor } from "../monitor/monitor";
@@ -29,6 +31,7 @@ import { replace, type Document } from "../store/durable-file";
 import type { SecretVault } from "../store/secrets";
 import { RequestError, type Handlers } from "./answer";
 import type { HostKeyDesk } from "./host-keys";
+import { createImportDesk, withImported } from "./imports";
 import type { KeptSecretsAsker } from "./kept-secrets";
 import type { Questions } from "./questions";
 
@@ -44,7 +47,9 @@ export interface HandlerParts {
   readonly vault: SecretVault;
   readonly kept: KeptSecretsAsker;
   readonly hostKeys: HostKeyDesk;
+  readonly hosts: Document<ImportedHost[]>;
   readonly config: () => Promise<SshConfig>;
+  readonly sshConfigPath: string;
   readonly wire: Wire;
   readonly monitor: Monitor;
   readonly runner: Runner;
@@ -73,7 +78,7 @@ export function createHandlers(parts: HandlerParts): CoreHandlers {
   const begun = new Set<string>();
   const begin = (cluster: Cluster): void => {
     begun.add(cluster.clusterId);
-    for (const { node, login } of cluster.nodes) parts.access.know(node, login);
+    for (const { node, login } of cluster.nodes) parts.access.know(node, withImported(parts.hosts.read(), login));
     parts.monitor.add(cluster);
   };
   const fleet = (): ClusterSummary[] => {
@@ -82,6 +87,18 @@ export function createHandlers(parts: HandlerParts): CoreHandlers {
     clusters.filter(({ clusterId }) => !begun.has(clusterId)).forEach(begin);
     return clusters.map((cluster) => summaryOf(parts, cluster));
   };
+  const imports = createImportDesk({
+    hosts: parts.hosts,
+    clusters: () => parts.inventory.read(),
+    choosePath: () => parts.core.shell.chooseOpenPath(),
+    read: (path, format) =>
+      readHosts(path, format, {
+        path: parts.sshConfigPath,
+        aliases: async () => listHosts(await parts.config()).map(({ alias }) => alias),
+      }),
+    newId: randomUUID,
+    changed: (names) => reconnect(parts, names),
+  });
 
   const requests: Handlers = {
     "about:read": () =>
@@ -129,7 +146,9 @@ export function createHandlers(parts: HandlerParts): CoreHandlers {
     },
     "history:read": ({ clusterId, series, fromMs }) =>
       parts.history.read(clusterOf(clusterId).clusterId, series, fromMs, parts.preferences.read().cycleSeconds * 1000),
-    "hosts:list": async () => [...listHosts(await parts.config())],
+    "hosts:list": async () => [...knownHosts(parts, await parts.config())],
+    "hosts:preview-import": ({ format }) => imports.preview(format),
+    "hosts:accept-import": ({ importId }) => Promise.resolve(imports.accept(importId)),
     "discovery:start": (argument) => find(parts, argument),
     "discovery:keep": ({ name, cluster }) => {
       const { engine, nodes, members } = cluster;
@@ -173,20 +192,38 @@ export function createHandlers(parts: HandlerParts): CoreHandlers {
   return { requests, fleet, begin };
 }
 
+/** Imported hosts stand before aliases of ssh_config, as they do when a login is resolved. */
+function knownHosts(parts: HandlerParts, config: SshConfig): readonly KnownHost[] {
+  const imported = parts.hosts.read().map(({ name, login }) => {
+    const { hostName, user, port } = resolveLogin(config, login);
+    return { alias: name, hostName, user, port };
+  });
+  const names = new Set(imported.map(({ alias }) => alias));
+  return [...imported, ...listHosts(config).filter(({ alias }) => !names.has(alias))];
+}
+
+/** Nodes that are reached by these names get links to where the names point now. */
+function reconnect(parts: HandlerParts, names: ReadonlySet<string>): void {
+  for (const { node, login } of parts.inventory.read().flatMap(({ nodes }) => nodes)) {
+    if (names.has(login.host)) parts.access.know(node, withImported(parts.hosts.read(), login));
+  }
+}
+
 async function find(
   parts: HandlerParts,
   { discoveryId, login }: Takes<"discovery:start">,
 ): Promise<Gives<"discovery:start">> {
   const config = await parts.config();
-  const hosts = listHosts(config);
+  const hosts = knownHosts(parts, config);
   return discover(
     {
       engines,
       reach: async (node) => {
-        parts.access.know(node.node, node.login);
+        const login = withImported(parts.hosts.read(), node.login);
+        parts.access.know(node.node, login);
         return Promise.resolve({
           access: parts.access.node(node.node),
-          address: resolveLogin(config, node.login).hostName,
+          address: resolveLogin(config, login).hostName,
         });
       },
       aliasOf: (name) => hosts.find(({ alias, hostName }) => alias === name || hostName === name)?.alias ?? null,

@@ -13,6 +13,7 @@ export interface ServeParts {
   readonly origin: string;
   readonly window: () => BrowserWindow | null;
   readonly chooseSavePath: (suggestedName: string) => Promise<string | null>;
+  readonly chooseOpenPath: () => Promise<string | null>;
 }
 
 /** After a crash the core is started again, later each time, so that a core that cannot start does not spin. */
@@ -75,7 +76,11 @@ export function serve(parts: ServeParts): {
     }
   }
 
-  const acts: ShellActs = { ...keyStorageActs, "choose-save-path": parts.chooseSavePath };
+  const acts: ShellActs = {
+    ...keyStorageActs,
+    "choose-save-path": parts.chooseSavePath,
+    "choose-open-path": parts.chooseOpenPath,
+  };
   async function actFor({ ask, taken }: Extract<ToShell, { kind: "ask-shell" }>): Promise<ShellAnswer> {
     try {
       const act: (given: never) => Promise<unknown> = acts[ask];

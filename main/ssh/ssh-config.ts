@@ -171,6 +171,7 @@ export function resolveLogin(config: SshConfig, login: Login, depth = 0): Resolv
   const user = login.user ?? one("user") ?? desktop.user;
   const hostName = (one("hostname") ?? login.host).replaceAll("%h", login.host).replaceAll("%%", "%").toLowerCase();
   const port = login.port ?? Number(one("port") ?? 22);
+  const jump = login.jump ?? one("proxyjump");
   const expand = (path: string): string =>
     expandTokens(path, { desktop, host: hostName, original: login.host, user, port });
   const files = (keyword: string, standard: readonly string[]): readonly string[] => {
@@ -201,9 +202,8 @@ export function resolveLogin(config: SshConfig, login: Login, depth = 0): Resolv
     strictHostKeyChecking: strictness(one("stricthostkeychecking")),
     hashKnownHosts: one("hashknownhosts")?.toLowerCase() === "yes",
     connectTimeoutMs: Number(one("connecttimeout") ?? 10) * 1000,
-    jumps: jumpsOf(config, one("proxyjump"), depth),
-    needsSystemSsh:
-      one("proxyjump") === null && (one("proxycommand") ?? "none").toLowerCase() !== "none" ? "ProxyCommand" : null,
+    jumps: jumpsOf(config, jump, depth),
+    needsSystemSsh: jump === null && (one("proxycommand") ?? "none").toLowerCase() !== "none" ? "ProxyCommand" : null,
   };
 }
 

@@ -62,6 +62,7 @@ export function loginWords(login: Login): readonly string[] {
   return [
     ...(login.user === undefined ? [] : ["-l", login.user]),
     ...(login.port === undefined ? [] : ["-p", String(login.port)]),
+    ...(login.jump === undefined ? [] : ["-J", plain(login.jump)]),
     ...(login.identityFile === undefined
       ? []
       : ["-o", `IdentityFile=${login.identityFile}`, "-o", "IdentitiesOnly=yes"]),

@@ -20,7 +20,7 @@ export async function benchCycle(cycles: number): Promise<void> {
     userDataDirectory: directory,
     version: "bench",
     electron: "none",
-    shell: { keyStorage: noKeyStorage, chooseSavePath: nothing },
+    shell: { keyStorage: noKeyStorage, chooseSavePath: nothing, chooseOpenPath: nothing },
     sshConfigPath: lab.sshConfigPath,
     interactive: false,
     watch: false,

@@ -36,6 +36,7 @@ describe.skipIf(missing !== null)(`the main job on a real cluster ${missing ?? "
       shell: {
         keyStorage: noKeyStorage,
         chooseSavePath: () => Promise.resolve(reportPath),
+        chooseOpenPath: () => Promise.resolve(null),
       },
       sshConfigPath: lab.sshConfigPath,
       interactive: false,

@@ -32,7 +32,11 @@ export function openCore(sshConfigPath: string): OpenCore {
     userDataDirectory: directory,
     version: "0.0.0",
     electron: "none",
-    shell: { keyStorage: noKeyStorage, chooseSavePath: () => Promise.resolve(reportPath) },
+    shell: {
+      keyStorage: noKeyStorage,
+      chooseSavePath: () => Promise.resolve(reportPath),
+      chooseOpenPath: () => Promise.resolve(null),
+    },
     sshConfigPath,
     interactive: false,
     watch: false,

@@ -34,7 +34,7 @@ async function keepCluster(lab: EmbeddedCluster, directory: string): Promise<voi
     userDataDirectory: directory,
     version: "demo",
     electron: "none",
-    shell: { keyStorage: noKeyStorage, chooseSavePath: nothing },
+    shell: { keyStorage: noKeyStorage, chooseSavePath: nothing, chooseOpenPath: nothing },
     sshConfigPath: lab.sshConfigPath,
     interactive: false,
     watch: false,

@@ -43,6 +43,7 @@ export function openConsole(sshConfigPath: string): Console {
     shell: {
       keyStorage: noKeyStorage,
       chooseSavePath: (name) => Promise.resolve(join(directory, name)),
+      chooseOpenPath: () => Promise.resolve(null),
     },
     sshConfigPath,
     interactive: false,

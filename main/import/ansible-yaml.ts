@@ -1,0 +1,122 @@
+import { addChild, addHosts, emptyInventory, groupOf, setGroupVariable, type Inventory } from "./ansible-inventory";
+import type { Value } from "./ansible-value";
+import { problem } from "./found";
+import { hostsOf } from "./host-pattern";
+import { readYaml, type YamlFile } from "./yaml-reader";
+
+/**
+ * Reads a YAML inventory.
+ * ```
+ * all:
+ *   children:
+ *     db:
+ *       hosts:
+ *         db[01:12]:
+ *           ansible_port: 2222
+ *       vars:
+ *         ansible_user: ops
+ * ```
+ */
+export function readAnsibleYaml(text: string, file: string): Inventory {
+  const inventory = emptyInventory();
+  const yaml = readYaml(text, file);
+  if ("what" in yaml) {
+    inventory.problems.push(yaml);
+    return inventory;
+  }
+  const groups = yaml.entries(yaml.root);
+  if (groups === null || groups.length === 0)
+    inventory.problems.push(problem({ file, line: null }, "import/yaml-no-groups"));
+  else if (groups.some(({ key }) => key === "plugin"))
+    inventory.problems.push(problem({ file, line: null }, "import/yaml-plugin"));
+  else
+    for (const { key, keyNode, value } of groups)
+      if (key === null) inventory.problems.push(problem(yaml.positionOf(keyNode), "import/yaml-key-no-text"));
+      else readGroup(inventory, yaml, key, value, keyNode, 0);
+  return inventory;
+}
+
+const deepestGroups = 100;
+
+/** Gives the group's name; null where it is none. */
+function readGroup(
+  inventory: Inventory,
+  yaml: YamlFile,
+  name: string,
+  body: unknown,
+  keyNode: unknown,
+  depth: number,
+): string | null {
+  const sections = yaml.entries(body);
+  const isEmpty = isNothing(yaml, body);
+  if ((sections === null && !isEmpty) || depth > deepestGroups) {
+    inventory.problems.push(problem(yaml.positionOf(keyNode), "import/yaml-no-group", { group: name }));
+    return null;
+  }
+  groupOf(inventory, name);
+  for (const { key, keyNode: sectionKey, value } of sections ?? []) {
+    if (isNothing(yaml, value)) continue;
+    const entries = yaml.entries(value) ?? soleName(yaml, value, key);
+    if (entries === null || (key !== "vars" && key !== "children" && key !== "hosts"))
+      inventory.problems.push(
+        problem(yaml.positionOf(sectionKey), "import/yaml-section", { section: key ?? "?", group: name }),
+      );
+    else
+      for (const entry of entries) {
+        if (entry.key === null)
+          inventory.problems.push(problem(yaml.positionOf(entry.keyNode), "import/yaml-key-no-text"));
+        else if (key === "vars") setGroupVariable(inventory, name, entry.key, yaml.value(entry.value));
+        else if (key === "hosts") readHost(inventory, yaml, name, entry.key, entry.value, entry.keyNode);
+        else readChild(inventory, yaml, name, { ...entry, key: entry.key }, depth);
+      }
+  }
+  return name;
+}
+
+function isNothing(yaml: YamlFile, node: unknown): boolean {
+  const value = yaml.value(node);
+  return value.kind === "plain" && value.value === null;
+}
+
+/** `hosts: db01` alone names one host. */
+function soleName(
+  yaml: YamlFile,
+  node: unknown,
+  section: string | null,
+): readonly { key: string; keyNode: unknown; value: unknown }[] | null {
+  const value = yaml.value(node);
+  if (section === "vars" || value.kind !== "plain" || typeof value.value !== "string") return null;
+  return [{ key: value.value, keyNode: node, value: null }];
+}
+
+function readChild(
+  inventory: Inventory,
+  yaml: YamlFile,
+  group: string,
+  { key, keyNode, value }: { readonly key: string; readonly keyNode: unknown; readonly value: unknown },
+  depth: number,
+): void {
+  const child = readGroup(inventory, yaml, key, value, keyNode, depth + 1);
+  if (child !== null && !addChild(inventory, group, child))
+    inventory.problems.push(problem(yaml.positionOf(keyNode), "import/group-in-itself", { group, child }));
+}
+
+function readHost(
+  inventory: Inventory,
+  yaml: YamlFile,
+  group: string,
+  written: string,
+  body: unknown,
+  keyNode: unknown,
+): void {
+  const at = yaml.positionOf(keyNode);
+  const found = hostsOf(written);
+  const entries = isNothing(yaml, body) ? [] : yaml.entries(body);
+  if (found === null) inventory.problems.push(problem(at, "import/host-pattern-broken", { pattern: written }));
+  else if (entries === null) inventory.problems.push(problem(at, "import/yaml-host", { host: written }));
+  else {
+    const variables = new Map<string, Value>(entries.map(({ key, value }) => [key ?? "", yaml.value(value)]));
+    const port: Value | null = found.port === null ? null : { kind: "plain", value: found.port, at };
+    addHosts(inventory, group, found.names, port, variables);
+  }
+}

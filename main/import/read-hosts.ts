@@ -1,0 +1,101 @@
+import { readFile, stat } from "node:fs/promises";
+import { basename, dirname, extname } from "node:path";
+import type { ImportFormat } from "../../contract/hosts";
+import { ansibleHosts } from "./ansible-hosts";
+import type { Inventory } from "./ansible-inventory";
+import { readAnsibleIni } from "./ansible-ini";
+import { readAnsibleYaml } from "./ansible-yaml";
+import { readCsvHosts } from "./csv-hosts";
+import { nothingRead, problem, type FoundHosts } from "./found";
+import { readVariableFolders } from "./variable-folders";
+
+export interface ReadFile {
+  readonly format: ImportFormat;
+  readonly found: FoundHosts;
+}
+
+/** The ssh_config in use: its path and the aliases in it. */
+export interface OwnConfig {
+  readonly path: string;
+  readonly aliases: () => Promise<readonly string[]>;
+}
+
+const mostBytes = 16 * 2 ** 20;
+
+/** Reads the hosts a file names. Never throws for what is in the file, or for a file that cannot be read. */
+export async function readHosts(path: string, asked: ImportFormat | null, own: OwnConfig): Promise<ReadFile> {
+  const text = await textOf(path);
+  if (typeof text !== "string") return { format: asked ?? formatOf(path, ""), found: text };
+  const format = asked ?? formatOf(path, text);
+  switch (format) {
+    case "csv":
+      return { format, found: readCsvHosts(text, path) };
+    case "ssh-config":
+      return { format, found: await sshConfigHosts(path, own) };
+    case "ansible-ini":
+      return { format, found: await joined(readAnsibleIni(text, path), path) };
+    case "ansible-yaml":
+      return { format, found: await joined(readAnsibleYaml(text, path), path) };
+  }
+}
+
+async function textOf(path: string): Promise<string | FoundHosts> {
+  const whole = { file: path, line: null };
+  try {
+    const about = await stat(path);
+    if (about.isDirectory()) return nothingRead(problem(whole, "import/is-directory"));
+    if (about.size > mostBytes) return nothingRead(problem(whole, "import/too-large", { mostBytes }));
+    const bytes = await readFile(path);
+    if ((about.mode & 0o111) !== 0 && bytes.subarray(0, 2).toString() === "#!")
+      return nothingRead(problem(whole, "import/is-program"));
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    if (text.includes("\0")) return nothingRead(problem(whole, "import/not-text"));
+    return text.startsWith("$ANSIBLE_VAULT;") ? nothingRead(problem(whole, "import/file-sealed")) : text;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "ERR_ENCODING_INVALID_ENCODED_DATA") return nothingRead(problem(whole, "import/not-text"));
+    if (code === "ENOENT") return nothingRead(problem(whole, "import/no-file"));
+    return nothingRead(problem(whole, "import/unreadable", { problem: message }));
+  }
+}
+
+/** By the name's end, else by what the first line that says something looks like. */
+function formatOf(path: string, text: string): ImportFormat {
+  const end = extname(path).toLowerCase();
+  if (end === ".csv" || end === ".tsv") return "csv";
+  if (end === ".yml" || end === ".yaml" || end === ".json") return "ansible-yaml";
+  if (end === ".ini") return "ansible-ini";
+  if (/^(?:config|ssh_config)$/.test(basename(path))) return "ssh-config";
+  const first = text.split("\n").find((line) => !/^\s*(?:[#;].*)?$/.test(line)) ?? "";
+  if (/^\s*(?:Host|Match|Include)\s/i.test(first)) return "ssh-config";
+  return /^(?:---|[\w"']+:\s*$)/.test(first) ? "ansible-yaml" : "ansible-ini";
+}
+
+async function joined(inventory: Inventory, path: string): Promise<FoundHosts> {
+  const groups = [...inventory.groups.keys()];
+  const folders = await readVariableFolders(dirname(path), groups, [...inventory.hosts.keys()]);
+  const found = ansibleHosts(inventory, folders.variables, path);
+  // A file of variables that cannot be read may hold the port or the user of any host: none of the hosts is known then.
+  const isUnsure = folders.unreadable.length > 0;
+  return {
+    hosts: isUnsure ? [] : found.hosts,
+    unreadHosts: isUnsure ? [...inventory.hosts.keys()] : found.unreadHosts,
+    isPartial: found.isPartial,
+    unreadable: [...found.unreadable, ...folders.unreadable],
+    notTaken: [...found.notTaken, ...folders.sealed],
+  };
+}
+
+/** Aliases of the config in use, which stays what says how to reach them; another file would be read without the rest of it. */
+async function sshConfigHosts(path: string, own: OwnConfig): Promise<FoundHosts> {
+  if (path !== own.path)
+    return nothingRead(problem({ file: path, line: null }, "import/ssh-config-elsewhere", { own: own.path }));
+  const aliases = await own.aliases();
+  return {
+    hosts: aliases.map((name) => ({ name, login: { host: name }, groups: [], source: path })),
+    unreadHosts: [],
+    isPartial: false,
+    unreadable: [],
+    notTaken: [],
+  };
+}

@@ -1,0 +1,93 @@
+import { isAlias, isMap, isScalar, LineCounter, parseDocument, type Document, type Node } from "yaml";
+import type { ImportProblem } from "../../contract/hosts";
+import type { Value } from "./ansible-value";
+import { problem, type Position } from "./found";
+
+/** A YAML file of Ansible's: where things stand in it, and its values without opening anything sealed. */
+export interface YamlFile {
+  readonly root: Node | null;
+  readonly positionOf: (node: unknown) => Position;
+  /** The entries of a mapping, `<<` joined in, the last of equal keys winning; null for anything else. */
+  readonly entries: (node: unknown) => readonly Entry[] | null;
+  readonly value: (node: unknown) => Value;
+}
+
+export interface Entry {
+  /** Null where the key is no text. */
+  readonly key: string | null;
+  readonly keyNode: unknown;
+  readonly value: unknown;
+}
+
+/** Reads as YAML 1.1, as Ansible does: `yes` is true and `022` is 18. */
+export function readYaml(text: string, file: string): YamlFile | ImportProblem {
+  const lines = new LineCounter();
+  const sealed = ["!vault", "!vault-encrypted"].map((tag) => ({ tag, resolve: () => sealedMark }));
+  const open = { tag: "!unsafe", resolve: (written: string) => written };
+  const document = parseDocument(text, {
+    version: "1.1",
+    uniqueKeys: false,
+    lineCounter: lines,
+    logLevel: "silent",
+    customTags: (known) => [...known, ...sealed, open],
+  });
+  const first = document.errors[0];
+  if (first !== undefined)
+    return problem({ file, line: first.linePos?.[0].line ?? null }, "import/yaml-broken", { problem: first.code });
+  const positionOf = (node: unknown): Position => {
+    const start = (node as Node | null)?.range?.[0];
+    return { file, line: start === undefined ? null : lines.linePos(start).line };
+  };
+  return {
+    root: document.contents as Node | null,
+    positionOf,
+    entries: (node) => entriesOf(document, node, 0),
+    value: (node) => valueOf(resolved(document, node), positionOf(node)),
+  };
+}
+
+const sealedMark = Symbol("sealed by ansible-vault");
+/** Mappings joined by `<<` into one another deeper than this are a loop. */
+const deepestMerge = 20;
+
+function resolved(document: Document, node: unknown): unknown {
+  return isAlias(node) ? (node.resolve(document) ?? null) : node;
+}
+
+function entriesOf(document: Document, written: unknown, depth: number): readonly Entry[] | null {
+  const node = resolved(document, written);
+  if (!isMap(node) || depth > deepestMerge) return null;
+  const found = new Map<unknown, Entry>();
+  const pairs = node.items;
+  for (const { key, value } of pairs)
+    if (keyOf(key) === "<<")
+      for (const one of mergedIn(document, value, depth)) if (!found.has(one.key)) found.set(one.key, one);
+  for (const { key, value } of pairs) {
+    const name = keyOf(key);
+    if (name !== "<<") found.set(name ?? key, { key: name, keyNode: key, value });
+  }
+  return [...found.values()];
+}
+
+function mergedIn(document: Document, value: unknown, depth: number): readonly Entry[] {
+  const node = resolved(document, value) as { readonly items?: readonly unknown[] } | null;
+  if (isMap(node)) return entriesOf(document, node, depth + 1) ?? [];
+  return (node?.items ?? []).flatMap((one) => entriesOf(document, one, depth + 1) ?? []);
+}
+
+function keyOf(key: unknown): string | null {
+  if (!isScalar(key)) return null;
+  // The merge key of YAML 1.1 is a symbol in this library once its tag is resolved.
+  if (typeof key.value === "symbol") return key.source ?? "<<";
+  return typeof key.value === "string" ? key.value : null;
+}
+
+function valueOf(node: unknown, at: Position): Value {
+  if (node === null || node === undefined) return { kind: "plain", value: null, at };
+  if (!isScalar(node)) return { kind: "structure", at };
+  const { value } = node;
+  if (value === sealedMark) return { kind: "vault", at };
+  if (value === null || typeof value === "string" || typeof value === "number" || typeof value === "boolean")
+    return { kind: "plain", value, at };
+  return { kind: "structure", at };
+}
