@@ -5,6 +5,7 @@ import { NotThere, ParseError, type Probe } from "../../probe/probe";
 /**
  * The pulse of a host: shell builtins only, so that it starts no process. Each line is led by a word that names its source.
  * All is gathered first and printed at once: each print of its own would be a packet of its own to decrypt here.
+ * A shell reads a byte a call, so each file is read no further than the last line wanted.
  */
 const pulseScript = `
 [ -r /proc/stat ] || { echo absent; return 0 2>/dev/null; }
@@ -15,8 +16,9 @@ while read -r line; do case $line in cpu*) all="\${all}stat $line$nl";; *) break
 read -r line </proc/loadavg; all="\${all}loadavg $line$nl"
 read -r line </proc/uptime; all="\${all}uptime $line$nl"
 read -r line </proc/sys/kernel/random/boot_id; all="\${all}boot $line$nl"
-while read -r line; do case $line in MemTotal:*|MemAvailable:*|SwapTotal:*|SwapFree:*) all="\${all}mem $line$nl";; esac; done </proc/meminfo
-while read -r line; do case $line in oom_kill\\ *) all="\${all}vmstat $line$nl";; esac; done </proc/vmstat
+while read -r line; do case $line in MemTotal:*|MemAvailable:*|SwapTotal:*) all="\${all}mem $line$nl";;
+SwapFree:*) all="\${all}mem $line$nl"; break;; esac; done </proc/meminfo
+while read -r line; do case $line in oom_kill\\ *) all="\${all}vmstat $line$nl"; break;; esac; done </proc/vmstat
 printf %s "$all"
 `.trim();
 
