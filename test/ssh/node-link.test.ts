@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, connect, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -146,8 +146,13 @@ describe.skipIf(systemSshd() === null && process.env.CI !== "true")("a node behi
   it("calls a command whose link is cut lost, and never ended", async () => {
     const { node } = reach(resolved(sshd.port, key));
     await node.ready();
-    const running = node.run({ argv: ["sleep", "30"] }, { ...limits, deadlineMs: 20_000 });
-    await node.read("echo the command was sent before this", limits);
+    const begun = join(directory, "begun");
+    const running = node.run(
+      { argv: ["sh", "-c", 'touch "$1"; sleep 30', "sh", begun] },
+      { ...limits, deadlineMs: 20_000 },
+    );
+    // What is cut before it was sent is no command lost, but one never begun.
+    await expect.poll(() => existsSync(begun), { timeout: 15_000 }).toBe(true);
     for (const pid of childrenOf(sshd.pid)) process.kill(pid, "SIGKILL");
     expect((await running).ending).toEqual({ kind: "lost" });
     expect(node.state().state).toBe("broken");
