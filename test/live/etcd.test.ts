@@ -9,8 +9,6 @@ const why = whyNoLab();
 /** Writes what the cluster answers in each scenario as a recorded case: `EVENKEEL_RECORD=write`. */
 const records = process.env.EVENKEEL_RECORD === "write";
 const all = ["e1", "e2", "e3"];
-/** The disks of the lab are too small for two lives of a member. */
-const removeKept = "rm -r /var/lib/etcd/default.kept-*";
 
 describe.skipIf(why !== null)(`etcd on the lab ${why ?? ""}`, () => {
   let lab: Lab;
@@ -278,32 +276,6 @@ for i in 1 2 3; do etcdctl put x $i; sleep 0.2; done`,
     await recordCase("healthy-fragmented", "Fifteen megabytes were written, deleted and compacted.");
     const [target = ""] = offers(seen, "etcd/defragment");
     expect(outcome(await console.recover("etcd/defragment", target))).toBe("done");
-  });
-
-  it("live: etcd / replace-member: a dead member comes back empty as a new one, its old data kept aside", async () => {
-    const [dead = ""] = others(await wellLeader());
-    await lab.run(dead, "systemctl stop etcd");
-    mend.push(() => lab.attempt(dead, "systemctl start etcd"));
-    await console.until(has("etcd/MemberStopped"));
-    expect(outcome(await console.recover("etcd/replace-member", dead))).toBe("done");
-    expect(await lab.run(dead, "ls /var/lib/etcd")).toContain("default.kept-");
-    await lab.run(dead, removeKept);
-  });
-
-  it("live: etcd / member-removed: a member that somebody removed is named, and can be added again", async () => {
-    const [gone = ""] = others(await wellLeader());
-    const id =
-      (await ctl("e1", "member list"))
-        .split("\n")
-        .find((line) => line.includes(` ${gone},`))
-        ?.split(",")[0] ?? "";
-    // Refused until every member has been connected for five seconds.
-    await lab.run(others(gone)[0] ?? "", `until ETCDCTL_API=3 etcdctl member remove ${id}; do sleep 0.5; done`);
-    const seen = await console.until((now) => has("etcd/MemberRemoved")(now) && has("etcd/MemberStopped")(now));
-    expect(verdict(seen)).toEqual(["degraded etcd/MemberRemoved", "degraded etcd/MemberStopped"]);
-    await recordCase("member-removed", "A member was removed by etcdctl.");
-    expect(outcome(await console.recover("etcd/replace-member", gone))).toBe("done");
-    await lab.run(gone, removeKept);
   });
 
   it("live: etcd / disk-full: the full disk is named with the member that it ended", async () => {
