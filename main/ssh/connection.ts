@@ -23,7 +23,7 @@ import type { ResolvedLogin } from "./resolved-login";
 import { createServerWords } from "./server-words";
 import type { SessionSecrets } from "./session-secrets";
 import { SshError } from "./ssh-error";
-import { createLoss, type Connection, type Loss } from "./transport";
+import { createLoss, loseWhenUnwanted, type Connection, type Loss } from "./transport";
 
 export interface ConnectionParts {
   readonly clock: Clock;
@@ -32,6 +32,8 @@ export interface ConnectionParts {
   readonly secrets: SessionSecrets;
   /** The line before one sshd: so many logins at once, and no more. */
   readonly gateOf: (hop: ResolvedLogin) => Gate;
+  /** Left out, it is wanted until it is there. */
+  readonly unwanted?: AbortSignal;
 }
 
 /** Twenty seconds from silence to certainty: three unanswered questions, five seconds apart, and the one after. */
@@ -50,6 +52,7 @@ export async function connect(login: ResolvedLogin, parts: ConnectionParts): Pro
     for (const client of [...clients].reverse()) client.destroy();
   };
   loss.listen(close);
+  if (parts.unwanted !== undefined) loseWhenUnwanted(loss, login.host, parts.unwanted);
   try {
     for (const hop of [...login.jumps, login]) {
       const below = clients[clients.length - 1];

@@ -15,7 +15,8 @@ export interface NodeLinkParts {
   readonly random: () => number;
   readonly newNonce: () => string;
   readonly sudo: SudoPasswords;
-  readonly connect: () => Promise<Connection>;
+  /** The signal says that nobody wants it any more; what is asked of a person for it is then withdrawn. */
+  readonly connect: (unwanted: AbortSignal) => Promise<Connection>;
   /** Lets a few at a time do what comes right after a login, so that two hundred first shells do not start on one host at once. */
   readonly settle: <T>(work: () => Promise<T>) => Promise<T>;
   readonly changed: (state: LinkState) => void;
@@ -68,6 +69,7 @@ export function createNodeLink(parts: NodeLinkParts): NodeLink {
   let failures = 0;
   let retryAtMs = 0;
   let closed = false;
+  const unwanted = new AbortController();
 
   function move(next: LinkState): void {
     state = next;
@@ -88,7 +90,7 @@ export function createNodeLink(parts: NodeLinkParts): NodeLink {
   async function establish(): Promise<Made> {
     let made: Made | null = null;
     try {
-      const connection = await parts.connect();
+      const connection = await parts.connect(unwanted.signal);
       made = { connection, sessions: createSessions(connection, parts, places) };
       if (closed) throw new SshError("closed", parts.node);
       const opened = made;
@@ -234,6 +236,7 @@ export function createNodeLink(parts: NodeLinkParts): NodeLink {
     hurry: () => (retryAtMs = 0),
     close: () => {
       closed = true;
+      unwanted.abort();
       const last = current;
       current = null;
       last?.sessions.close();

@@ -77,24 +77,24 @@ export function createAccess(parts: AccessParts): Access {
   }
 
   /** That a host is known by certificates only is found when its key is judged; nothing was trusted and nobody asked by then. */
-  function byBuiltIn(login: Login, resolved: ResolvedLogin): Attempt {
+  function byBuiltIn(login: Login, resolved: ResolvedLogin, unwanted: AbortSignal): Attempt {
     return async (gate) => {
       try {
-        return await connect(resolved, { ...parts, secrets, gateOf: gate });
+        return await connect(resolved, { ...parts, secrets, gateOf: gate, unwanted });
       } catch (error) {
         const mayChange = (login.transport ?? "auto") === "auto" && parts.systemSsh !== undefined;
         if (!mayChange || !(error instanceof SshError) || error.kind !== "host-certificate-needed") throw error;
-        return bySystemSsh(login, resolved, "@cert-authority")(gate);
+        return bySystemSsh(login, resolved, "@cert-authority", unwanted)(gate);
       }
     };
   }
 
-  function bySystemSsh(login: Login, resolved: ResolvedLogin, why: string): Attempt {
+  function bySystemSsh(login: Login, resolved: ResolvedLogin, why: string, unwanted: AbortSignal): Attempt {
     return (gate) => {
       const { systemSsh } = parts;
       if (systemSsh === undefined)
         throw new SshError("system-ssh-unavailable", resolved.host, { why, problem: "it is not set up here" });
-      const asks = { asker: parts.asker, secrets };
+      const asks = { asker: parts.asker, secrets, unwanted };
       return gate(resolved.jumps[0] ?? resolved).through(() => systemSsh.connect(login, resolved, asks, why));
     };
   }
@@ -110,13 +110,15 @@ export function createAccess(parts: AccessParts): Access {
       sudo,
       settle: (work) => firstShells.through(work),
       changed: (state) => listeners.forEach((listener) => listener(node, state)),
-      connect: async () => {
+      connect: async (unwanted) => {
         const resolved = { ...(await parts.resolve(login)), host: node };
         const choice = transportOf(login, resolved);
         firstShells = gateIn(shellGates, [...resolved.jumps, resolved]);
         return connectPatiently(
           resolved,
-          choice.kind === "system" ? bySystemSsh(login, resolved, choice.why) : byBuiltIn(login, resolved),
+          choice.kind === "system"
+            ? bySystemSsh(login, resolved, choice.why, unwanted)
+            : byBuiltIn(login, resolved, unwanted),
         );
       },
     });
@@ -148,8 +150,8 @@ export function createAccess(parts: AccessParts): Access {
     },
     close: async () => {
       for (const link of links.values()) link.close();
+      await parts.systemSsh?.close();
       links.clear();
-      await Promise.resolve();
     },
   };
 }

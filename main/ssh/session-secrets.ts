@@ -24,6 +24,8 @@ export interface PasswordTurn {
 export interface SessionSecrets {
   /** Keys opened by passphrase, by file and content; work is done once however many hosts ask at the same time. */
   openKey(text: string, open: () => Promise<PrivateKey>): Promise<PrivateKey>;
+  /** Waits until nobody else asks for the passphrase of this file. What it gives must be called when that is known, or given up. */
+  passphraseTurn(identityFile: string): Promise<() => void>;
   /** A passphrase that opened a key for the system's ssh, which opens its keys itself. */
   passphraseOf(identityFile: string): string | null;
   keepPassphrase(identityFile: string, passphrase: string): void;
@@ -60,6 +62,7 @@ export function createSessionSecrets(nowMs: () => number = () => performance.now
   const accounts = new Map<string, Account>();
   const keys = new Map<string, Promise<PrivateKey>>();
   const passphrases = new Map<string, Buffer>();
+  const passphraseTurns = new Map<string, Promise<void>>();
 
   function accountOf(user: string): Account {
     const known = accounts.get(user);
@@ -90,6 +93,13 @@ export function createSessionSecrets(nowMs: () => number = () => performance.now
       keys.set(name, known);
       // A key that was not opened stays so until the person acts: the failure is kept as well.
       return known;
+    },
+    passphraseTurn: async (identityFile) => {
+      const before = passphraseTurns.get(identityFile);
+      let done = (): void => undefined;
+      passphraseTurns.set(identityFile, new Promise((resolve) => (done = resolve)));
+      await before;
+      return done;
     },
     passphraseOf: (identityFile) => passphrases.get(identityFile)?.toString("utf8") ?? null,
     keepPassphrase: (identityFile, passphrase) => {

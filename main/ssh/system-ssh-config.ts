@@ -13,6 +13,8 @@ const always = [
   "Tunnel no",
   "UpdateHostKeys no",
   "VisualHostKey no",
+  "ControlMaster no",
+  "ControlPath none",
   "NumberOfPasswordPrompts 2",
   "ServerAliveInterval 5",
   "ServerAliveCountMax 3",
@@ -52,6 +54,22 @@ function plain(name: string): string {
   });
 }
 
+/** A name stands for `%r` in commands of the person's own config, which a shell reads: what would mean more to it is refused, as ssh refuses it since 9.6. */
+function plainUser(user: string): string {
+  const isPlain = !user.startsWith("-") && !/['"`;&<>|(){}$\s\\\p{Cc}]/u.test(user);
+  if (isPlain) return user;
+  throw new SshError("config-unreadable", user, {
+    file: "ssh_config",
+    line: 0,
+    problem: `the account name ${JSON.stringify(user)} holds characters that ssh would not read as a name`,
+  });
+}
+
+function withoutQuotes(file: string): string {
+  if (!/["\n\\]/.test(file)) return file;
+  throw new SshError("key-unreadable", "", { file, problem: "ssh cannot be given a file of this name" });
+}
+
 function included(file: string): string {
   if (!/["*?[\]\\\n]/.test(file)) return file;
   throw new SshError("config-unreadable", "", { file, line: 0, problem: "ssh cannot include a file of this name" });
@@ -60,12 +78,12 @@ function included(file: string): string {
 /** The words that name the host and what the login itself says, which win over every config line. */
 export function loginWords(login: Login): readonly string[] {
   return [
-    ...(login.user === undefined ? [] : ["-l", login.user]),
+    ...(login.user === undefined ? [] : ["-l", plainUser(login.user)]),
     ...(login.port === undefined ? [] : ["-p", String(login.port)]),
     ...(login.jump === undefined ? [] : ["-J", plain(login.jump)]),
     ...(login.identityFile === undefined
       ? []
-      : ["-o", `IdentityFile=${login.identityFile}`, "-o", "IdentitiesOnly=yes"]),
+      : ["-o", `IdentityFile="${withoutQuotes(login.identityFile)}"`, "-o", "IdentitiesOnly=yes"]),
     "--",
     plain(login.host),
   ];

@@ -1,3 +1,5 @@
+import type { Fact } from "../../contract/sentence";
+import { visible } from "../../contract/visible";
 import type { ResolvedLogin } from "./resolved-login";
 import { SshError, type SshErrorKind } from "./ssh-error";
 
@@ -87,10 +89,21 @@ export function errorOf(stderr: string, login: ResolvedLogin): SshError {
     const found = pattern.exec(said);
     if (found === null) continue;
     const { kind, facts } = read(found);
-    return new SshError(kind, login.host, { ...standard, problem: found[0].trim(), ...facts });
+    return new SshError(kind, login.host, inert({ ...standard, problem: found[0].trim(), ...facts }));
   }
   const lines = said.split("\n").filter((line) => line.trim() !== "");
-  return new SshError("link-lost", login.host, { ...standard, problem: lines.at(-1) ?? "ssh ended without a word" });
+  return new SshError(
+    "link-lost",
+    login.host,
+    inert({ ...standard, problem: lines.at(-1) ?? "ssh ended without a word" }),
+  );
+}
+
+/** A server's words are among what ssh says. */
+function inert(facts: Readonly<Record<string, Fact>>): Readonly<Record<string, Fact>> {
+  return Object.fromEntries(
+    Object.entries(facts).map(([name, fact]) => [name, typeof fact === "string" ? visible(fact) : fact]),
+  );
 }
 
 /** Without the lines that tell of every step. */
@@ -105,4 +118,11 @@ function saidIn(stderr: string): string {
 // debug1: Server host key: ssh-ed25519 SHA256:goqxbKKnct94Q0WgXNVhBtEggEzQCwAGUql74W11EwE
 function presentedKey(stderr: string): string {
   return [...stderr.matchAll(/^debug1: Server host key: \S+ (SHA256:\S+)/gm)].at(-1)?.[1] ?? "";
+}
+
+// debug1: Authentication succeeded (publickey).
+// Authenticated to 127.0.0.1 ([127.0.0.1]:2222) using "publickey".
+/** How many hops of a chain are through, as far as what was kept tells. */
+export function hopsLoggedIn(stderr: string): number {
+  return [...stderr.matchAll(/^Authenticated to /gm)].length;
 }

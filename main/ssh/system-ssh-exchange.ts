@@ -12,6 +12,7 @@ import { questionOf, type SshQuestion } from "./system-ssh-question";
 export interface SystemSshAsks {
   readonly asker: Asker;
   readonly secrets: SessionSecrets;
+  readonly unwanted: AbortSignal;
 }
 
 /** The questions of one login and what came of them. */
@@ -29,9 +30,14 @@ export interface Exchange {
 /** Settings of ssh allow two tries (NumberOfPasswordPrompts). */
 const passphraseAttempts = 2;
 
-export function createExchange(login: ResolvedLogin, { asker, secrets }: SystemSshAsks, master: SshProcess): Exchange {
+export function createExchange(login: ResolvedLogin, asks: SystemSshAsks, master: SshProcess): Exchange {
   const counts = new Map<string, number>();
   const given = new Map<string, string>();
+  const { secrets } = asks;
+  const over = new AbortController();
+  /** A question is withdrawn with its login. */
+  const asker: Asker = { ask: (question) => asks.asker.ask(question, over.signal) };
+  const turns: (() => void)[] = [];
   const passwords = createPasswordTurns(login, { asker, secrets });
 
   async function put(open: OpenQuestion): Promise<void> {
@@ -50,13 +56,33 @@ export function createExchange(login: ResolvedLogin, { asker, secrets }: SystemS
       await open.answer(await passwords.next(asked));
       return;
     }
-    const remembered = asked.kind === "passphrase" && earlier === 0 ? secrets.passphraseOf(asked.identityFile) : null;
+    const remembered = asked.kind === "passphrase" ? await passphraseKnown(asked.identityFile, earlier) : null;
     const line = remembered ?? lineOf(question, await asker.ask(asked), login);
     if (asked.kind === "passphrase") given.set(asked.identityFile, line);
     await open.answer(line);
   }
 
-  /** Something to do at a key or a card; ssh goes on by itself when it is done, so nobody waits for the answer. */
+  /** One login at a time asks for the passphrase of a file; the others wait, and are given what was right. */
+  async function passphraseKnown(file: string, earlier: number): Promise<string | null> {
+    if (earlier > 0) return null;
+    const done = await secrets.passphraseTurn(file);
+    turns.push(done);
+    if (over.signal.aborted) {
+      end();
+      throw new SshError("closed", login.host);
+    }
+    const known = secrets.passphraseOf(file);
+    if (known !== null) done();
+    return known;
+  }
+
+  function end(): void {
+    passwords.close();
+    for (const done of turns.splice(0)) done();
+    over.abort();
+  }
+
+  /** Something to do at a key or a card; ssh goes on by itself when it is done, so nobody waits for the answer, and it is withdrawn then. */
   function notify(text: string): void {
     void asker.ask({ kind: "prompts", node: login.host, title: "", instruction: text, prompts: [] });
   }
@@ -74,9 +100,9 @@ export function createExchange(login: ResolvedLogin, { asker, secrets }: SystemS
     keep: () => {
       for (const [file, passphrase] of given) secrets.keepPassphrase(file, passphrase);
       passwords.settle("accepted");
-      passwords.close();
+      end();
     },
-    close: () => passwords.close(),
+    close: end,
   };
 }
 

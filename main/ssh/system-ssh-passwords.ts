@@ -28,6 +28,7 @@ export function createPasswordTurns(
 ): PasswordTurns {
   let held: Held | null = null;
   let isOver = false;
+  const isGone = (): boolean => isOver;
 
   function settle(verdict: "accepted" | "refused" | "unknown"): void {
     const last = held;
@@ -46,7 +47,7 @@ export function createPasswordTurns(
       // ssh asks again for what was refused; where it asks for another host, the one before was passed.
       settle(held?.user === user && held.host === host ? "refused" : "accepted");
       const turn = await secrets.turn(user, host);
-      if (isOver) {
+      if (isGone()) {
         turn.done();
         throw new SshError("closed", node);
       }
@@ -56,6 +57,8 @@ export function createPasswordTurns(
       if (left <= 0) throw new SshError("password-stopped", node, { user });
       if (known === null) {
         const answer = await asker.ask({ ...asked, attempt: 1 + secrets.refusals(user) });
+        // Withdrawn with its login: nobody declined.
+        if (isGone()) throw new SshError("closed", node);
         // A line feed would end the line ssh reads early.
         if (answer.kind !== "secret" || answer.secret.includes("\n")) {
           secrets.declined(user);

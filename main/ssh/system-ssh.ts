@@ -1,30 +1,32 @@
-import { existsSync, rmSync } from "node:fs";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { existsSync, writeFileSync } from "node:fs";
+import { lstat, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { connect as connectSocket } from "node:net";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Login } from "../../contract/inventory";
 import type { DialTarget } from "./access";
+import { visible } from "../../contract/visible";
 import { wordsOf } from "./built-in-channels";
 import { launcher } from "./launch";
-import { createPatience } from "./patience";
+import { createPatience, type Patience } from "./patience";
 import type { ResolvedLogin } from "./resolved-login";
 import { SshError } from "./ssh-error";
 import { placeAskpass, type Askpass } from "./system-ssh-askpass";
 import { ChannelRefused, openProxy, type ProxiedChannels } from "./system-ssh-channel";
 import { configText, loginWords, masterWords, strictness } from "./system-ssh-config";
-import { errorOf } from "./system-ssh-error";
+import { errorOf, hopsLoggedIn } from "./system-ssh-error";
 import { createExchange, type Exchange, type SystemSshAsks } from "./system-ssh-exchange";
-import { startSsh } from "./system-ssh-process";
+import { askSsh, startGuard, startSsh, type Guard } from "./system-ssh-process";
 import { muxHello, muxPacket, muxTerminate, muxVersion } from "./system-ssh-wire";
-import { channelOpenMs, createLoss, whileLinked, type Connection, type Loss, type ShellChannel } from "./transport";
+import { channelOpenMs, createLoss, loseWhenUnwanted, whileLinked } from "./transport";
+import type { Connection, Loss, ShellChannel } from "./transport";
 import { TunnelSocket } from "./tunnel";
 
 export interface SystemSshParts {
   /** The configs to read, the user's before the system's. */
   readonly configFiles: readonly string[];
-  /** Where a private directory is made for each connection: short, because names of Unix sockets are. */
+  /** Where a private directory is made: short, because names of Unix sockets are. */
   readonly runtimeDirectory: string;
   readonly environment: NodeJS.ProcessEnv;
   readonly platform: NodeJS.Platform;
@@ -34,57 +36,86 @@ export interface SystemSshParts {
 export interface SystemSsh {
   /** Throws SshError. `why` is the setting that asks for it, for the message when there is no usable ssh. */
   connect(login: Login, resolved: ResolvedLogin, parts: SystemSshAsks, why: string): Promise<Connection>;
+  /** Resolves when no process and no file of it is left; its connections are unwanted by then. */
+  close(): Promise<void>;
 }
 
 const lookEveryMs = 25;
+/** Beyond the connect: from one hop that is through to the next. */
 const loginMs = 15_000;
+const configMs = 10_000;
 const lastWordsMs = 500;
 const directoryPrefix = "evenkeel-ssh-";
 /** Since 8.5 a server's prompts can be told from the client's own. */
 const oldestVersion = [8, 5] as const;
 
+/** Where its connections keep their files, and who ends them when the core is killed. */
+interface Ground {
+  readonly directory: string;
+  readonly guard: Guard;
+}
+
 export function createSystemSsh(parts: SystemSshParts): SystemSsh {
-  let usable: Promise<string | null> | null = null;
+  let ground: Promise<Ground | string> | null = null;
+  let lastConnection = 0;
+  const living = new Set<Promise<void>>();
+
   return {
     connect: async (login, resolved, asks, why) => {
-      usable ??= prepare(parts);
-      const problem = await usable;
-      if (problem !== null) {
-        usable = null;
-        throw new SshError("system-ssh-unavailable", resolved.host, { why, problem });
+      ground ??= prepare(parts);
+      const found = await ground;
+      if (typeof found === "string") {
+        ground = null;
+        throw new SshError("system-ssh-unavailable", resolved.host, { why, problem: found });
       }
-      const directory = await mkdtemp(join(parts.runtimeDirectory, `${directoryPrefix}${process.pid}-`));
-      try {
-        return await openMaster(directory, login, resolved, parts, asks);
-      } catch (error) {
-        await rm(directory, { recursive: true, force: true });
-        throw error;
-      }
+      lastConnection += 1;
+      const directory = join(found.directory, String(lastConnection));
+      await mkdir(directory, { mode: 0o700 });
+      return openMaster(directory, login, resolved, parts, asks, (gone) => {
+        living.add(gone);
+        void gone.finally(() => living.delete(gone));
+      });
+    },
+    close: async () => {
+      const last = await ground;
+      ground = null;
+      await Promise.all(living);
+      if (last === null || typeof last === "string") return;
+      await last.guard.release();
     },
   };
 }
 
-/** Why there is no usable ssh here; null when there is one. Ends what a core that fell left behind. */
-async function prepare(parts: SystemSshParts): Promise<string | null> {
+/** Why there is no usable ssh here, or where it may work. Ends what a core that fell left behind. */
+async function prepare(parts: SystemSshParts): Promise<Ground | string> {
   if (parts.platform === "win32") return "OpenSSH for Windows has no connection sharing (ControlMaster)";
-  const asked = startSsh(["-V"], parts.environment);
-  if ((await asked.ended) === null) return asked.stderr().trim();
-  const said = asked.stderr().trim();
+  const asked = await askSsh(["-V"], parts.environment, configMs);
+  if (asked === null) return "ssh -V gives no answer";
+  const said = asked.stderr.trim();
+  if (asked.code === null) return said;
   const [, major = "0", minor = "0"] = /^OpenSSH_(\d+)\.(\d+)/.exec(said) ?? [];
   const version = [Number(major), Number(minor)] as const;
   if (version[0] < oldestVersion[0] || (version[0] === oldestVersion[0] && version[1] < oldestVersion[1]))
-    return `OpenSSH ${oldestVersion.join(".")} or newer is needed and this is ${said}`;
-  await sweep(parts.runtimeDirectory);
-  return null;
+    return `OpenSSH ${oldestVersion.join(".")} or newer is needed and this is ${visible(said)}`;
+  try {
+    await sweep(parts.runtimeDirectory);
+    const directory = await mkdtemp(join(parts.runtimeDirectory, `${directoryPrefix}${process.pid}-`));
+    return { directory, guard: await startGuard(directory) };
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
-/** A core that was killed cannot end its masters: they are told over their control sockets, and their directories removed. */
+/** A core and its guard that fell together cannot end their masters: those are told over their control sockets, and their files removed. */
 async function sweep(runtimeDirectory: string): Promise<void> {
   for (const name of await readdir(runtimeDirectory)) {
     const owner = new RegExp(`^${directoryPrefix}(\\d+)-`).exec(name)?.[1];
     if (owner === undefined || isAlive(Number(owner))) continue;
     const directory = join(runtimeDirectory, name);
-    await terminate(controlPathIn(directory));
+    // Others may write into the directory for temporary files: what is not our own is not touched, nor followed.
+    const found = await lstat(directory).catch(() => null);
+    if (found === null || !found.isDirectory() || found.uid !== process.getuid?.()) continue;
+    for (const connection of await readdir(directory)) await terminate(controlPathIn(join(directory, connection)));
     await rm(directory, { recursive: true, force: true });
   }
 }
@@ -121,29 +152,32 @@ async function openMaster(
   resolved: ResolvedLogin,
   parts: SystemSshParts,
   asks: SystemSshAsks,
+  live: (gone: Promise<void>) => void,
 ): Promise<Connection> {
   const configPath = join(directory, "config");
   await writeFile(configPath, configText(login.host, resolved.jumps, parts.configFiles), { mode: 0o600 });
   const words = loginWords(login);
-  const asked = startSsh(["-F", configPath, "-G", ...words], parts.environment);
-  if ((await asked.ended) !== 0) throw errorOf(asked.stderr(), resolved);
+  const asked = await askSsh(["-F", configPath, "-G", ...words], parts.environment, configMs);
+  if (asked === null) throw new SshError("deadline", resolved.host, { deadlineMs: configMs });
+  if (asked.code !== 0) throw errorOf(asked.stderr, resolved);
 
   const askpass = await placeAskpass(directory);
   const controlPath = controlPathIn(directory);
-  const settings = { configPath, controlPath, strictHostKeyChecking: strictness(asked.stdout()) };
+  const settings = { configPath, controlPath, strictHostKeyChecking: strictness(asked.stdout) };
   const master = startSsh([...masterWords({ ...settings, connectTimeoutMs: resolved.connectTimeoutMs }), ...words], {
     ...parts.environment,
     ...askpass.environment,
   });
+  if (master.pid !== null) writeFileSync(join(directory, "pid"), `${master.pid}\n`);
+  // What cannot be removed now is removed with the directory above it.
+  live(master.ended.then(() => rm(directory, { recursive: true, force: true, maxRetries: 3 })).catch(() => undefined));
   const loss = createLoss();
   const exchange = createExchange(resolved, asks, master);
   void master.ended.then(() => loss.lose(exchange.explain(errorOf(master.stderr(), resolved))));
-  loss.listen(() => {
-    master.end();
-    rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
-  });
+  loss.listen(() => master.end());
+  loseWhenUnwanted(loss, resolved.host, asks.unwanted);
   try {
-    await untilLoggedIn({ controlPath, askpass, exchange, loss, resolved });
+    await untilLoggedIn({ controlPath, askpass, exchange, loss, resolved, said: master.stderr });
     exchange.keep();
     return connectionOf(await proxyOf(controlPath, loss, resolved), resolved, loss);
   } catch (error) {
@@ -160,14 +194,25 @@ async function untilLoggedIn(parts: {
   readonly exchange: Exchange;
   readonly loss: Loss;
   readonly resolved: ResolvedLogin;
+  readonly said: () => string;
 }): Promise<void> {
   const { resolved, exchange } = parts;
   const wait = { isOver: false };
-  const limitMs = resolved.connectTimeoutMs + loginMs * (resolved.jumps.length + 1);
   await new Promise<void>((resolve, reject) => {
-    const patience = createPatience(limitMs, () => reject(new SshError("silent", resolved.host, { stage: "login" })));
+    const begin = (): Patience =>
+      createPatience(resolved.connectTimeoutMs + loginMs, () =>
+        reject(new SshError("silent", resolved.host, { stage: "login" })),
+      );
+    let patience = begin();
+    let hopsThrough = 0;
     const look = async (): Promise<void> => {
       while (!wait.isOver && !existsSync(parts.controlPath)) {
+        const through = hopsLoggedIn(parts.said());
+        if (through > hopsThrough) {
+          hopsThrough = through;
+          patience.stop();
+          patience = begin();
+        }
         for (const question of await parts.askpass.look()) {
           patience.pause();
           await exchange.put(question).finally(() => patience.resume());

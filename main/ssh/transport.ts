@@ -81,6 +81,14 @@ export interface Loss {
   readonly listen: Connection["onLost"];
 }
 
+/** A login that nobody wants any more is given up where it stands. */
+export function loseWhenUnwanted(loss: Loss, node: string, unwanted: AbortSignal): void {
+  const giveUp = (): void => loss.lose(new SshError("closed", node));
+  unwanted.addEventListener("abort", giveUp, { once: true });
+  loss.listen(() => unwanted.removeEventListener("abort", giveUp));
+  if (unwanted.aborted) giveUp();
+}
+
 export function createLoss(): Loss {
   let lost: SshError | null = null;
   const listeners = new Set<(error: SshError) => void>();

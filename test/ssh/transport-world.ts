@@ -45,6 +45,9 @@ export interface World {
 
 export interface ReachOptions {
   readonly answer?: (asked: Asked) => Answer;
+  /** In place of `answer`. */
+  readonly ask?: Asker["ask"];
+  readonly platform?: NodeJS.Platform;
   readonly login?: Omit<Login, "host">;
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -123,14 +126,14 @@ export async function makeWorld(): Promise<World> {
         clock: systemClock,
         random: () => 0.5,
         newNonce: () => randomBytes(16).toString("hex"),
-        asker: { ask: (question) => (asked.push(question), Promise.resolve(answer(question))) },
+        asker: { ask: options.ask ?? ((question) => (asked.push(question), Promise.resolve(answer(question)))) },
         hostKeys: hostKeyCheck,
         resolve: async (login) => resolveLogin(await readSshConfig(configPath, desktop), login),
         systemSsh: createSystemSsh({
           configFiles: [configPath],
           runtimeDirectory: directory,
           environment,
-          platform: process.platform,
+          platform: options.platform ?? process.platform,
         }),
       });
       opened.push(access);
