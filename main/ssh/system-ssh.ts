@@ -71,10 +71,16 @@ export function createSystemSsh(parts: SystemSshParts): SystemSsh {
       lastConnection += 1;
       const directory = join(found.directory, String(lastConnection));
       await mkdir(directory, { mode: 0o700 });
-      return openMaster(directory, login, resolved, parts, asks, (gone) => {
-        living.add(gone);
-        void gone.finally(() => living.delete(gone));
-      });
+      try {
+        return await openMaster(directory, login, resolved, parts, asks, (gone) => {
+          living.add(gone);
+          void gone.finally(() => living.delete(gone));
+        });
+      } catch (error) {
+        // A master that was started takes it along; one that was not had no use for it.
+        if (!existsSync(pidPathIn(directory))) await rm(directory, { recursive: true, force: true });
+        throw error;
+      }
     },
     close: async () => {
       const last = await ground;
@@ -142,6 +148,11 @@ function terminate(controlPath: string): Promise<void> {
   });
 }
 
+/** Where the guard looks for the process group to end. */
+function pidPathIn(directory: string): string {
+  return join(directory, "pid");
+}
+
 function controlPathIn(directory: string): string {
   return join(directory, "c");
 }
@@ -168,7 +179,7 @@ async function openMaster(
     ...parts.environment,
     ...askpass.environment,
   });
-  if (master.pid !== null) writeFileSync(join(directory, "pid"), `${master.pid}\n`);
+  if (master.pid !== null) writeFileSync(pidPathIn(directory), `${master.pid}\n`);
   // What cannot be removed now is removed with the directory above it.
   live(master.ended.then(() => rm(directory, { recursive: true, force: true, maxRetries: 3 })).catch(() => undefined));
   const loss = createLoss();
