@@ -46,6 +46,16 @@ function createReader(): Reader {
   const sealed: ImportProblem[] = [];
   let leftBytes = mostBytes;
 
+  /** What cannot be read is told, and everything else is read all the same. */
+  async function orUnreadable<T>(file: string, work: () => Promise<T>, otherwise: T): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      unreadable.push(problem({ file, line: null }, "import/unreadable", { problem: (error as Error).message }));
+      return otherwise;
+    }
+  }
+
   async function fileVariables(file: string): Promise<Variables> {
     const { size } = await stat(file);
     leftBytes -= size;
@@ -53,7 +63,8 @@ function createReader(): Reader {
       unreadable.push(problem({ file, line: null }, "import/folders-too-large", { mostBytes }));
       return new Map();
     }
-    const text = await readFile(file, "utf8");
+    // Bytes that are no text would be read as other characters, and a name with them as another name.
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(await readFile(file));
     if (text.startsWith("$ANSIBLE_VAULT;")) {
       sealed.push(problem({ file, line: null }, "import/file-sealed"));
       return new Map();
@@ -73,14 +84,16 @@ function createReader(): Reader {
     sealed,
     folder: async (path, names) => {
       const found = new Map<string, Variables>();
-      const present = new Set(await namesIn(path));
+      const present = new Set(await orUnreadable(path, () => namesIn(path), []));
       for (const name of names) {
         const end = ends.find((one) => present.has(`${name}${one}`));
         // A name with a slash is a chroot of Ansible's and has no folder.
         if (end === undefined || name.includes("/")) continue;
         const joined = new Map<string, Value>();
-        for (const file of await filesOf(join(path, `${name}${end}`)))
-          for (const [key, value] of await fileVariables(file)) joined.set(key, value);
+        const at = join(path, `${name}${end}`);
+        for (const file of await orUnreadable(at, () => filesOf(at), []))
+          for (const [key, value] of await orUnreadable(file, () => fileVariables(file), new Map()))
+            joined.set(key, value);
         found.set(name, joined);
       }
       return found;

@@ -65,6 +65,12 @@ function plainUser(user: string): string {
   });
 }
 
+// ops@bastion:2222, ssh://bastion, [2001:db8::1]:22
+function plainHop(hop: string): string {
+  const [, scheme = "", user, place = ""] = /^(ssh:\/\/)?(?:(.*)@)?([^@]*)$/.exec(hop.trim()) ?? [];
+  return `${scheme}${user === undefined ? "" : `${plainUser(user)}@`}${plain(place)}`;
+}
+
 function withoutQuotes(file: string): string {
   if (!/["\n\\]/.test(file)) return file;
   throw new SshError("key-unreadable", "", { file, problem: "ssh cannot be given a file of this name" });
@@ -80,7 +86,7 @@ export function loginWords(login: Login): readonly string[] {
   return [
     ...(login.user === undefined ? [] : ["-l", plainUser(login.user)]),
     ...(login.port === undefined ? [] : ["-p", String(login.port)]),
-    ...(login.jump === undefined ? [] : ["-J", plain(login.jump)]),
+    ...(login.jump === undefined ? [] : ["-J", login.jump.split(",").map(plainHop).join(",")]),
     ...(login.identityFile === undefined
       ? []
       : ["-o", `IdentityFile="${withoutQuotes(login.identityFile)}"`, "-o", "IdentitiesOnly=yes"]),

@@ -13,7 +13,8 @@ import { createWire } from "../../main/probe/wire/wire";
 import { hostKeyCheck } from "../../main/ssh/host-keys";
 import type { Access } from "../../main/ssh/access";
 import { createAccess } from "../../main/ssh/pool";
-import { readSshConfig, resolveLogin } from "../../main/ssh/ssh-config";
+import { resolveLogin } from "../../main/ssh/resolve-login";
+import { readSshConfig } from "../../main/ssh/ssh-config";
 import { casesRoot, previousFolder, writeCase, type RecordedCase } from "./case";
 
 export interface RecordOptions extends Pick<RecordedCase, "what" | "version" | "origin"> {

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -136,6 +136,18 @@ j ansible_ssh_common_args='-J -oProxyCommand=x'
     expect([found.hosts, found.unreadHosts]).toEqual([[], ["a"]]);
     expect(said(found.unreadable)).toEqual([[1, "import/yaml-broken"]]);
     expect(said(found.notTaken)).toEqual([[null, "import/file-sealed"]]);
+  });
+
+  it("tells of a file of variables that is not there to be read, or no text, and takes no host", async () => {
+    mkdirSync(join(directory, "host_vars"));
+    symlinkSync("/nowhere", join(directory, "host_vars", "a.yml"));
+    put("group_vars/db.yml", Buffer.from([0x61, 0x3a, 0x20, 0xff, 0x0a]));
+    const found = await read("hosts", "[db]\na\n");
+    expect([found.hosts, found.unreadHosts]).toEqual([[], ["a"]]);
+    expect(found.unreadable.map(({ file, what }) => [file.slice(directory.length), what.code])).toEqual([
+      ["/group_vars/db.yml", "import/unreadable"],
+      ["/host_vars/a.yml", "import/unreadable"],
+    ]);
   });
 
   it("refuses what is no file of hosts, each by its name", async () => {

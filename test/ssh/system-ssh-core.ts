@@ -3,7 +3,8 @@ import { homedir, userInfo } from "node:os";
 import { systemClock } from "../../main/clock";
 import { hostKeyCheck } from "../../main/ssh/host-keys";
 import { createAccess } from "../../main/ssh/pool";
-import { readSshConfig, resolveLogin } from "../../main/ssh/ssh-config";
+import { resolveLogin } from "../../main/ssh/resolve-login";
+import { readSshConfig } from "../../main/ssh/ssh-config";
 import { createSystemSsh } from "../../main/ssh/system-ssh";
 
 /** A core of its own to be killed: `<config> <runtime directory> <alias>…`. It says `ready` when every host is reached, and stays. */
