@@ -1,6 +1,7 @@
+import type { ChildProcess } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
-import { _electron, type ElectronApplication, type Page } from "@playwright/test";
+import { _electron, chromium, type ElectronApplication, type Page } from "@playwright/test";
 import { electronProgram } from "../setup/electron-runtime.mjs";
 
 export interface Launched {
@@ -21,6 +22,42 @@ export async function launchApp(userDataDirectory: string, sshConfigPath: string
   });
   const page = await app.firstWindow();
   return { app, page };
+}
+
+/** An app that was started as a desktop starts it, held from outside. */
+export interface Attached {
+  readonly page: Page;
+  /** What it printed so far. */
+  said(): string;
+  stop(): Promise<void>;
+}
+
+/** Waits for the window of an app that was started with `--remote-debugging-port=0` and both outputs piped. */
+export async function attachTo(child: ChildProcess): Promise<Attached> {
+  let text = "";
+  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  const address = await new Promise<string>((resolve, reject) => {
+    const hear = (bytes: Buffer): void => {
+      text += bytes.toString();
+      const found = /DevTools listening on (ws:\S+)/.exec(text)?.[1];
+      if (found !== undefined) resolve(found);
+    };
+    child.stdout?.on("data", hear);
+    child.stderr?.on("data", hear);
+    child.once("exit", (code) => reject(new Error(`the app ended with ${String(code)}: ${text}`)));
+  });
+  const browser = await chromium.connectOverCDP(address, { noDefaults: true });
+  const [context] = browser.contexts();
+  if (context === undefined) throw new Error("the app has no window");
+  return {
+    page: context.pages()[0] ?? (await context.waitForEvent("page")),
+    said: () => text,
+    stop: async () => {
+      await browser.close();
+      child.kill();
+      await ended;
+    },
+  };
 }
 
 /** Keeps a picture of the window beside the test's other artifacts. */

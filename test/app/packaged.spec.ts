@@ -14,8 +14,9 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { chromium, expect, test, type Browser, type Page } from "@playwright/test";
+import { expect, test } from "@playwright/test";
 import { listPackage } from "@electron/asar";
+import { attachTo, type Attached } from "./launch";
 import { declaredConfiguration, fusesOf, packageForTest } from "../setup/package-for-test";
 
 test.describe.configure({ mode: "serial" });
@@ -188,19 +189,12 @@ test("it is removed without a trace", () => {
     expect(existsSync(path)).toBe(false);
 });
 
-interface Installed {
-  readonly page: Page;
-  /** All that the app printed so far. */
-  said(): string;
-  stop(): Promise<void>;
-}
-
 /** Starts /usr/bin/evenkeel as nobody on a home of its own and connects to its window from outside, as the fuses leave no other way. */
-async function startInstalled(
+function startInstalled(
   args: readonly string[],
   environment: NodeJS.ProcessEnv = {},
   prepare: (home: string) => void = () => undefined,
-): Promise<Installed> {
+): Promise<Attached> {
   const home = mkdtempSync(join(directory, "home-"));
   chownSync(home, nobody.uid, nobody.gid);
   prepare(home);
@@ -216,30 +210,7 @@ async function startInstalled(
     },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  let text = "";
-  const address = await new Promise<string>((resolve, reject) => {
-    const hear = (bytes: Buffer): void => {
-      text += bytes.toString();
-      const found = /DevTools listening on (ws:\S+)/.exec(text)?.[1];
-      if (found !== undefined) resolve(found);
-    };
-    child.stdout.on("data", hear);
-    child.stderr.on("data", hear);
-    child.once("exit", (code) => reject(new Error(`the installed app ended with ${String(code)}: ${text}`)));
-  });
-  const browser: Browser = await chromium.connectOverCDP(address, { noDefaults: true });
-  const context = browser.contexts()[0]!;
-  const page = context.pages()[0] ?? (await context.waitForEvent("page"));
-  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-  return {
-    page,
-    said: () => text,
-    stop: async () => {
-      await browser.close();
-      child.kill();
-      await ended;
-    },
-  };
+  return attachTo(child);
 }
 
 /** Whether every window's process runs under a seccomp filter, by the kernel's word. */

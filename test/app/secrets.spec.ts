@@ -3,12 +3,12 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import AxeBuilder from "@axe-core/playwright";
-import { chromium, expect, test, type Page } from "@playwright/test";
+import { expect, test, type Page } from "@playwright/test";
 import { freePort } from "../lab/free-port";
 import { startKeyring, whyNoKeyring, type Keyring } from "../lab/keyring";
 import { startSshd, type Sshd } from "../lab/sshd";
 import { electronProgram } from "../setup/electron-runtime.mjs";
-import { launchApp, picture } from "./launch";
+import { attachTo, launchApp, picture, type Attached } from "./launch";
 
 test.describe.configure({ mode: "serial" });
 
@@ -128,45 +128,16 @@ test("where the desktop's key storage protects nothing, nothing is kept and the 
   }
 });
 
-interface Started {
-  readonly page: Page;
-  readonly said: () => string;
-  readonly stop: () => Promise<void>;
-}
-
 /** Starts the app as a desktop would, on a keyring: what Playwright starts itself is told to use none. */
-async function startOn(keyring: Keyring, userData: string): Promise<Started> {
+async function startOn(keyring: Keyring, userData: string): Promise<Attached> {
   const asRoot = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
   const child = spawn(electronProgram(), ["--remote-debugging-port=0", ...asRoot, "."], {
     env: { ...process.env, ...keyring.environment, EVENKEEL_USER_DATA: userData, EVENKEEL_SSH_CONFIG: sshConfig },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  let text = "";
-  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-  const address = await new Promise<string>((resolve, reject) => {
-    const hear = (bytes: Buffer): void => {
-      text += bytes.toString();
-      const found = /DevTools listening on (ws:\S+)/.exec(text)?.[1];
-      if (found !== undefined) resolve(found);
-    };
-    child.stdout.on("data", hear);
-    child.stderr.on("data", hear);
-    child.once("exit", (code) => reject(new Error(`the app ended with ${String(code)}: ${text}`)));
-  });
-  const browser = await chromium.connectOverCDP(address, { noDefaults: true });
-  const [context] = browser.contexts();
-  if (context === undefined) throw new Error("the app has no window");
-  const page = context.pages()[0] ?? (await context.waitForEvent("page"));
-  await expect(page.getByRole("heading", { name: "Fleet" })).toBeVisible(patient);
-  return {
-    page,
-    said: () => text,
-    stop: async () => {
-      await browser.close();
-      child.kill();
-      await ended;
-    },
-  };
+  const attached = await attachTo(child);
+  await expect(attached.page.getByRole("heading", { name: "Fleet" })).toBeVisible(patient);
+  return attached;
 }
 
 test.describe("on a desktop with a keyring", () => {
@@ -174,7 +145,7 @@ test.describe("on a desktop with a keyring", () => {
   test.skip(why !== null && process.env["CI"] !== "true", why ?? "");
   let keyring: Keyring;
   let userData: string;
-  let started: Started | null = null;
+  let started: Attached | null = null;
   test.beforeAll(async () => {
     keyring = await startKeyring(join(directory, "desktop"));
     userData = join(directory, "with");

@@ -1,6 +1,5 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, connect, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { randomBytes } from "node:crypto";
@@ -14,6 +13,7 @@ import type { ResolvedLogin } from "../../main/ssh/resolved-login";
 import { SshError } from "../../main/ssh/ssh-error";
 import { userInfo } from "node:os";
 import { freePort } from "../lab/free-port";
+import { startRelay } from "./relay";
 import { childrenOf, startSshd, systemSshd, type Sshd } from "../lab/sshd";
 
 const limits = { deadlineMs: 5_000, maxBytes: 100_000 };
@@ -201,10 +201,10 @@ describe.skipIf(systemSshd() === null && process.env.CI !== "true")("a node behi
   });
 
   it("settles everything on a link that goes silent", async () => {
-    const frozen = await freezableRelay(sshd.port);
+    const frozen = await startRelay(sshd.port);
     const { node } = reach(resolved(frozen.port, key));
     await node.ready();
-    frozen.freeze();
+    frozen.fail("freeze");
     const startedAt = performance.now();
     const settled = await Promise.all([
       kindOf(node.read("echo x", { ...limits, deadlineMs: 60_000 })),
@@ -219,31 +219,3 @@ describe.skipIf(systemSshd() === null && process.env.CI !== "true")("a node behi
     frozen.close();
   });
 });
-
-/** A fault that no real server shows on demand: a relay that keeps both sockets open and passes nothing on any more. */
-async function freezableRelay(port: number): Promise<{ port: number; freeze: () => void; close: () => void }> {
-  const sockets: Socket[] = [];
-  const server: Server = createServer((near) => {
-    const far = connect(port, "127.0.0.1");
-    sockets.push(near, far);
-    near.pipe(far);
-    far.pipe(near);
-    near.on("error", () => far.destroy());
-    far.on("error", () => near.destroy());
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const bound = server.address();
-  return {
-    port: bound !== null && typeof bound === "object" ? bound.port : 0,
-    freeze: () => {
-      for (const socket of sockets) {
-        socket.unpipe();
-        socket.pause();
-      }
-    },
-    close: () => {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-    },
-  };
-}

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { closeSync, constants, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { connect, createServer, type Server, type Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import type { Answer, Login } from "../../contract/inventory";
@@ -189,43 +189,6 @@ async function startEcho(path: string): Promise<World["echo"] & { close(): void 
       for (const socket of sockets) socket.destroy();
       overTcp.close();
       overUnix.close();
-    },
-  };
-}
-
-export interface Relay {
-  readonly port: number;
-  freeze(): void;
-  cut(): void;
-  close(): void;
-}
-
-/** A fault that no real server shows on demand: a relay that passes nothing on any more, or cuts both its sockets. */
-export async function startRelay(port: number): Promise<Relay> {
-  const sockets: Socket[] = [];
-  const server = createServer((near) => {
-    const far = connect(port, "127.0.0.1");
-    sockets.push(near, far);
-    near.pipe(far);
-    far.pipe(near);
-    near.on("error", () => far.destroy());
-    far.on("error", () => near.destroy());
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const bound = server.address();
-  const cut = (): void => sockets.forEach((socket) => socket.destroy());
-  return {
-    port: bound !== null && typeof bound === "object" ? bound.port : 0,
-    freeze: () => {
-      for (const socket of sockets) {
-        socket.unpipe();
-        socket.pause();
-      }
-    },
-    cut,
-    close: () => {
-      cut();
-      server.close();
     },
   };
 }

@@ -7,7 +7,8 @@ import { expect } from "vitest";
 import type { Answer } from "../../contract/inventory";
 import type { Command, NodeAccess, Output } from "../../main/ssh/access";
 import { childrenOf } from "../lab/sshd";
-import { hostLines, kindOf, startRelay, type Reached, type Transport, type World } from "./transport-world";
+import { startRelay } from "./relay";
+import { hostLines, kindOf, type Reached, type Transport, type World } from "./transport-world";
 
 /** One thing both transports must do alike: what `run` gives is compared with `expected`, and so with the other transport. */
 export interface ConformanceCase {
@@ -698,7 +699,7 @@ async function settled(
     : ["Host node", ...frozen];
   const { node } = world.reach(transport, lines);
   await node.ready();
-  relay.freeze();
+  relay.fail("freeze");
   const startedAt = performance.now();
   const patient = { ...limits, deadlineMs: 60_000 };
   const kinds = await Promise.all([
@@ -723,7 +724,8 @@ const failures: readonly ConformanceCase[] = [
       const { node } = world.reach(transport, lines);
       await node.ready();
       const running = await begun(world, node);
-      relay.cut();
+      relay.fail("cut");
+      relay.heal();
       const { ending } = await running.output;
       const after = await kindOf(node.read("echo x", limits));
       relay.close();
@@ -753,7 +755,8 @@ const failures: readonly ConformanceCase[] = [
         stream.on("error", () => undefined).once("close", () => resolve("closed")),
       );
       stream.resume();
-      relay.cut();
+      relay.fail("cut");
+      relay.heal();
       const result = await closed;
       relay.close();
       return result;
