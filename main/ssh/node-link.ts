@@ -112,9 +112,8 @@ export function createNodeLink(parts: NodeLinkParts): NodeLink {
   }
 
   async function identify({ connection, sessions }: Made): Promise<Identity> {
-    const shell = await sessions.worker();
-    await shell.read(":", identityLimits);
-    const asked = await shell.read(identityScript, identityLimits);
+    await sessions.read(":", identityLimits);
+    const asked = await sessions.read(identityScript, identityLimits);
     return { roundTripMs: asked.tookMs, account: connection.login.user, isRoot: asked.stdout.trim() === "0" };
   }
 
@@ -203,10 +202,7 @@ export function createNodeLink(parts: NodeLinkParts): NodeLink {
     state: () => state,
     ready: async () => void (await open()),
     read: (script, limits) =>
-      within(parts.node, limits.deadlineMs, async () => {
-        const { sessions } = await open();
-        return (await sessions.worker()).read(script, limits);
-      }),
+      within(parts.node, limits.deadlineMs, async (signal) => (await open()).sessions.read(script, limits, signal)),
     shown: (command) => commandLine(command, known()),
     run,
     runDurably,
@@ -222,8 +218,8 @@ export function createNodeLink(parts: NodeLinkParts): NodeLink {
       if (suspected === null || identity === null || opening !== null) return;
       move({ state: "connecting" });
       try {
-        const shell = await within(parts.node, proofMs, () => suspected.sessions.worker());
-        const { tookMs } = await shell.read(":", { deadlineMs: proofMs, maxBytes: 4_096 });
+        const proof = { deadlineMs: proofMs, maxBytes: 4_096 };
+        const { tookMs } = await within(parts.node, proofMs, (signal) => suspected.sessions.read(":", proof, signal));
         identity = { ...identity, roundTripMs: tookMs };
         if (current === suspected) move({ state: "ready", since: parts.clock.nowMs(), ...identity });
       } catch {

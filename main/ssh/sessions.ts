@@ -1,7 +1,8 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Clock } from "../clock";
+import type { Limits, Output } from "./access";
 import { createRoom } from "./room";
-import { createShellWorker, type ShellWorker } from "./shell-worker";
+import { createShellWorker, NeverSent, type ShellWorker } from "./shell-worker";
 import { SshError } from "./ssh-error";
 import type { Connection, ShellChannel } from "./transport";
 
@@ -9,8 +10,8 @@ import type { Connection, ShellChannel } from "./transport";
 export interface Sessions {
   /** A session of its own. Rejects with SshError; nothing was sent then. */
   open(signal: AbortSignal): Promise<ShellChannel>;
-  /** The shell worker, begun anew when it was given up. */
-  worker(): Promise<ShellWorker>;
+  /** Asks the shell worker, begun anew when it was given up; what was not sent before that is asked of the next. */
+  read(script: string, limits: Limits, signal?: AbortSignal): Promise<Output>;
   /** How many the server is thought to take. */
   readonly places: number;
   readonly taken: number;
@@ -67,12 +68,24 @@ export function createSessions(
     return begun;
   }
 
+  function usableWorker(): Promise<ShellWorker> {
+    if (worker?.isUsable === true) return Promise.resolve(worker);
+    beginning ??= begin().finally(() => (beginning = null));
+    return beginning;
+  }
+
   return {
     open,
-    worker: () => {
-      if (worker?.isUsable === true) return Promise.resolve(worker);
-      beginning ??= begin().finally(() => (beginning = null));
-      return beginning;
+    read: async (script, limits, signal) => {
+      for (;;) {
+        const asked = await usableWorker();
+        signal?.throwIfAborted();
+        try {
+          return await asked.read(script, limits);
+        } catch (error) {
+          if (!(error instanceof NeverSent)) throw error;
+        }
+      }
     },
     get places() {
       return room.places;

@@ -6,8 +6,12 @@ import { shellEnded } from "./shell-ended";
 import { SshError } from "./ssh-error";
 import type { ShellChannel } from "./transport";
 
+/** The shell was given up before this was sent to it: whoever asked may ask the next one. */
+export class NeverSent extends Error {}
+
 /** The one long-lived sh of a node. Requests are answered one after another; none starts a process. */
 export interface ShellWorker {
+  /** Rejects with SshError, or with NeverSent. */
   read(script: string, limits: Limits): Promise<Output>;
   readonly isUsable: boolean;
   /** True while nothing is asked of it. */
@@ -20,7 +24,7 @@ interface Request {
   readonly script: string;
   readonly limits: Limits;
   readonly resolve: (output: Output) => void;
-  readonly reject: (error: SshError) => void;
+  readonly reject: (error: SshError | NeverSent) => void;
   readonly askedAtMs: number;
 }
 
@@ -37,7 +41,7 @@ export function createShellWorker(
 ): ShellWorker {
   const queue: Request[] = [];
   let current: { request: Request; reader: FrameReader; timer: NodeJS.Timeout } | null = null;
-  let ended: SshError | null = null;
+  let ended: SshError | NeverSent | null = null;
   let stderrTail = "";
   /** What came on stdout before the first answer: a shell that is none says why there. */
   let noise = "";
@@ -65,7 +69,7 @@ export function createShellWorker(
     }
     const nonce = parts.newNonce();
     const timer = setTimeout(
-      () => end(new SshError("deadline", parts.node, { deadlineMs: request.limits.deadlineMs })),
+      () => end(new SshError("deadline", parts.node, { deadlineMs: request.limits.deadlineMs }), new NeverSent()),
       leftMs,
     );
     current = { request, reader: new FrameReader(nonce, request.limits.maxBytes), timer };
@@ -90,16 +94,16 @@ export function createShellWorker(
     next();
   }
 
-  /** After an answer that did not come in time the stream's state is unknown: the worker is given up whole. */
-  function end(error: SshError): void {
+  /** After an answer that did not come in time the stream's state is unknown: the worker is given up whole. `waiting` is for what was not sent. */
+  function end(error: SshError, waiting: SshError | NeverSent = error): void {
     if (ended !== null) return;
-    ended = error;
+    ended = waiting;
     if (current !== null) {
       clearTimeout(current.timer);
       current.request.reject(error);
       current = null;
     }
-    for (const request of queue.splice(0)) request.reject(error);
+    for (const request of queue.splice(0)) request.reject(waiting);
     channel.close();
   }
 

@@ -237,6 +237,15 @@ const reads: readonly ConformanceCase[] = [
     expected: ["deadline", "next\n"],
   },
   {
+    title: "answers what waited behind a read that was given up",
+    run: async (world, _transport, { node }) => {
+      const given = kindOf(node.read(world.blocking, { ...limits, deadlineMs: 500 }));
+      const behind = node.read("echo behind", limits);
+      return [await given, (await behind).stdout];
+    },
+    expected: ["deadline", "behind\n"],
+  },
+  {
     title: "tells the account and whether it is root",
     run: (_world, _transport, { node }) => {
       const state = node.state();
