@@ -43,7 +43,13 @@ function Asked({ question }: { readonly question: Question }): ReactElement {
       size="lg"
       closeButtonProps={{ "aria-label": word("ui/refuse") }}
     >
-      <Stack>
+      <Stack
+        component="form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          answer(reply());
+        }}
+      >
         {isKey && (
           <>
             <Text size="sm">{word("ui/q.host-key-help")}</Text>
@@ -56,6 +62,7 @@ function Asked({ question }: { readonly question: Question }): ReactElement {
             <PasswordInput
               key={at}
               label={visible(prompt.text)}
+              data-autofocus={at === 0 || undefined}
               defaultVisible={prompt.echo}
               value={replies[at] ?? ""}
               onChange={(event) => {
@@ -73,10 +80,11 @@ function Asked({ question }: { readonly question: Question }): ReactElement {
         )}
         {!isKey && question.kind !== "prompts" && <Keep isToKeep={isToKeep} choose={setToKeep} />}
         <Group>
-          <Button variant="default" onClick={() => answer({ kind: "refuse" })} data-autofocus>
+          {/* An unknown host key is accepted by no key that was pressed for something else. */}
+          <Button variant="default" onClick={() => answer({ kind: "refuse" })} data-autofocus={isKey || undefined}>
             {word("ui/refuse")}
           </Button>
-          <Button onClick={() => answer(reply())}>{word(isKey ? "ui/accept" : "ui/answer")}</Button>
+          <Button type="submit">{word(isKey ? "ui/accept" : "ui/answer")}</Button>
         </Group>
       </Stack>
     </Modal>

@@ -82,6 +82,13 @@ async function problemsOf(page: Page): Promise<readonly string[]> {
   return violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ""}`);
 }
 
+async function inTheDark(page: Page, name: string): Promise<void> {
+  await page.emulateMedia({ colorScheme: "dark" });
+  expect(await problemsOf(page)).toEqual([]);
+  await picture(page, name);
+  await page.emulateMedia({ colorScheme: null });
+}
+
 /** Everything below a directory, and what a program said, in one text. */
 function textBelow(path: string): string {
   return readdirSync(path, { recursive: true, withFileTypes: true })
@@ -108,7 +115,9 @@ test("where the desktop's key storage protects nothing, nothing is kept and the 
     expect(await problemsOf(page)).toEqual([]);
     await picture(page, "secrets-not-kept");
     const before = logins();
-    await reply(page, passphrase);
+    await expect(question(page).getByLabel(/^Passphrase of /)).toBeFocused();
+    await page.keyboard.type(passphrase);
+    await page.keyboard.press("Enter");
     await expect.poll(logins, patient).toBeGreaterThan(before);
     await page.keyboard.press("Escape");
     await openSettings(page);
@@ -167,6 +176,7 @@ test.describe("on a desktop with a keyring", () => {
       .check(patient);
     expect(await problemsOf(page)).toEqual([]);
     await picture(page, "secrets-question");
+    await inTheDark(page, "secrets-question-dark");
     const before = logins();
     await reply(page, passphrase);
     await expect.poll(logins, patient).toBeGreaterThan(before);
@@ -176,6 +186,7 @@ test.describe("on a desktop with a keyring", () => {
     expect(await problemsOf(page)).toEqual([]);
     await page.getByRole("heading", { name: "Kept passwords" }).scrollIntoViewIfNeeded();
     await picture(page, "secrets-settings");
+    await inTheDark(page, "secrets-settings-dark");
   });
 
   test("the next start asks nothing", async () => {
