@@ -2,10 +2,11 @@ import { defineConfig } from "vitest/config";
 import { ClosingLineReporter } from "./test/setup/closing-line-reporter";
 import { DepthReporter } from "./test/setup/depth/depth-reporter";
 
+/** Scenarios on the lab: hosts of their own in a network of their own, which wait for clusters more than they compute. */
+const onTheLab = "test/live/**/*.test.ts";
+
 /** Suites that start real servers; one file at a time, because they share the machine's processors and its patience. */
-const onRealServers = ["ssh", "core", "lab", "live", "probe", "app", "import"].map(
-  (part) => `test/${part}/**/*.test.ts`,
-);
+const onRealServers = ["ssh", "core", "lab", "probe", "app", "import"].map((part) => `test/${part}/**/*.test.ts`);
 
 export default defineConfig({
   test: {
@@ -19,7 +20,7 @@ export default defineConfig({
         test: {
           name: "pure",
           include: ["test/**/*.test.ts", "test/**/*.test.tsx"],
-          exclude: [...onRealServers, "node_modules/**"],
+          exclude: [...onRealServers, onTheLab, "node_modules/**"],
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
@@ -32,6 +33,15 @@ export default defineConfig({
           fileParallelism: false,
           maxWorkers: 1,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "live on the lab",
+          include: [onTheLab],
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
         },
       },
     ],
