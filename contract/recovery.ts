@@ -28,6 +28,8 @@ const deedShape = {
   runsAs: z.string(),
   /** What is sent, byte for byte: the script of a command, or the SQL statements. */
   shown: z.string(),
+  /** The node keeps a record of it that tells later what became of it; a call to a service leaves none, and neither did older runs. */
+  isRemembered: z.boolean().default(false),
   deadlineMs: z.number(),
   /** What fresh readings must show just before it is sent. */
   stillSafe: z.array(sentenceSchema),

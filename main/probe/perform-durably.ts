@@ -39,8 +39,8 @@ export async function performDurably(
 }
 
 /** What became of a command sent earlier, perhaps by an app that has ended since. Sends nothing that changes the cluster. */
-export async function recallDurably(parts: DurableParts, id: string): Promise<Performed> {
-  return follow(parts, id, { kind: "unseen" }, parts.clock.monotonicMs() + patienceMs);
+export async function recallDurably(parts: DurableParts, id: string, withinMs: number): Promise<Performed> {
+  return follow(parts, id, { kind: "unseen" }, parts.clock.monotonicMs() + withinMs);
 }
 
 /** Only what the node shows settles it; when time is up before that, it is unknown. */

@@ -58,7 +58,7 @@ export function createPerformer(parts: {
         ? performDurably(durable(node), id, effect.command, deadlineMs)
         : callOn(node, effect, deadlineMs);
     },
-    recall: (id, node) => recallDurably(durable(node), id),
+    recall: (id, node, withinMs) => recallDurably(durable(node), id, withinMs),
   };
 
   async function callOn(

@@ -248,7 +248,7 @@ function stepAt(run: RunRecord, index: number): RunStep {
 }
 
 /** What a node said may stand in the facts of a sentence. */
-function cleaned(reason: Sentence | null): Sentence | null {
+export function cleaned(reason: Sentence | null): Sentence | null {
   if (reason === null) return null;
   const facts = Object.entries(reason.facts).map(([name, fact]) => [
     name,

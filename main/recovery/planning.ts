@@ -159,6 +159,7 @@ async function showDeed(
     reachedAs: await reachedAs(cluster, node),
     runsAs: performer.account(node, effect),
     shown: performer.show(node, effect),
+    isRemembered: effect.kind === "run",
     deadlineMs,
     stillSafe: [...stillSafe],
     achieved: [...achieved],

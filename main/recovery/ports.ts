@@ -36,6 +36,9 @@ export interface Performer {
    * when what it would send is not byte for byte `shown`.
    */
   perform(id: string, node: string, effect: Effect, shown: string, deadlineMs: number): Promise<Performed>;
-  /** What became of a command sent under `id`, as its node tells; sends nothing that changes the cluster. */
-  recall(id: string, node: string): Promise<Performed>;
+  /**
+   * What became of a command sent under `id`, as its node tells within `withinMs`; sends nothing that changes the cluster. Not for calls
+   * to a service: the node would tell that it never had one.
+   */
+  recall(id: string, node: string, withinMs: number): Promise<Performed>;
 }

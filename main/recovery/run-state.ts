@@ -10,7 +10,7 @@ const moves: Readonly<Record<RunState, readonly RunState[]>> = {
   failed: ["undoing"],
   stopped: ["undoing"],
   undoing: ["undone", "failed", "stopped", "in-doubt"],
-  "in-doubt": ["done", "stopped", "undone"],
+  "in-doubt": ["done", "stopped", "undone", "failed"],
   undone: [],
   refused: [],
 };

@@ -133,6 +133,8 @@ export interface FakeService {
   readonly sends: string[];
   /** By command. */
   readonly faults: Map<string, Fault>;
+  /** What the node tells later, by the id of the step. */
+  readonly memories: Map<string, Performed>;
   /** Called before a send takes effect. */
   onSend: (line: string) => void;
   /** Called before each look; may change the cluster or throw. */
@@ -147,6 +149,7 @@ export function fakeService(clock: FakeClock, switches: Switches): FakeService {
     switches,
     sends: [],
     faults: new Map(),
+    memories: new Map(),
     onSend: () => undefined,
     onLook: () => undefined,
     observer: {
@@ -161,7 +164,8 @@ export function fakeService(clock: FakeClock, switches: Switches): FakeService {
     performer: {
       show: (_node, effect) => lineOf(effect),
       account: () => "root",
-      recall: () => Promise.resolve({ kind: "unknown", reason: sentence("fake/link-lost") }),
+      recall: (id) =>
+        Promise.resolve(service.memories.get(id) ?? { kind: "unknown", reason: sentence("fake/link-lost") }),
       perform: (_id, _node, effect, shown) => {
         const line = lineOf(effect);
         if (line !== shown) return Promise.resolve({ kind: "not-sent", reason: sentence("fake/not-as-shown") });

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { RunRecord } from "../../contract/recovery";
+import { sentence } from "../../contract/sentence";
 import { faults, fakeCluster, type Fault, type FakeStep } from "../fake/fake-service";
 import { world, type World } from "./world";
 
@@ -88,6 +89,59 @@ describe("evidence that comes late", () => {
     };
     await expect(here.runner.resolve(runId)).rejects.toThrow("nobody answers");
     expect(here.last().state).toBe("in-doubt");
+  });
+});
+
+describe("what the node remembers of a step in doubt", () => {
+  /** A run whose second step was lost with no effect, after the app was started anew. */
+  async function inDoubt(): Promise<{ here: World; runId: string }> {
+    const here = world([...two, { name: "c", undo: "by" }]);
+    here.service.faults.set("turn on b", "lost-without-effect");
+    const { runId } = await here.run();
+    here.restart();
+    return { here, runId };
+  }
+
+  it("proves that it never ran: the run is stopped, and the step was not sent", async () => {
+    const { here, runId } = await inDoubt();
+    here.service.memories.set(`${runId}.1`, { kind: "not-sent", reason: sentence("fake/not-sent") });
+    const run = await here.runner.resolve(runId);
+    expect([run.state, run.steps.map(({ state }) => state)]).toEqual(["stopped", ["kept", "skipped", "skipped"]]);
+    expect(run.verdict?.code).toBe("recovery/settled-never-ran");
+    expect(here.service.sends).toEqual(["turn on a", "turn on b"]);
+  });
+
+  it("tells how it went wrong: the run has failed, with the node's own words, secrets taken out", async () => {
+    const { here, runId } = await inDoubt();
+    const problem = sentence("fake/exit-1");
+    here.service.memories.set(`${runId}.1`, { kind: "answered", output: "password=hunter2 no", problem });
+    const run = await here.runner.resolve(runId);
+    expect([run.state, run.verdict, run.steps[1]?.state]).toEqual(["failed", problem, "broken"]);
+    expect(run.steps[1]?.output).not.toContain("hunter2");
+    await here.approve(await here.planUndo(runId));
+    await here.idle();
+    expect([here.last().state, here.service.switches]).toEqual(["undone", { a: false, b: false, c: false }]);
+  });
+
+  it("an end without a problem settles nothing while no reading shows its effect", async () => {
+    const { here, runId } = await inDoubt();
+    here.service.memories.set(`${runId}.1`, { kind: "answered", output: "done", problem: null });
+    const run = await here.runner.resolve(runId);
+    expect([run.state, run.steps[1]?.state, run.steps[1]?.output]).toEqual(["in-doubt", "unknown", "done"]);
+  });
+
+  it("fresh readings go before it", async () => {
+    const { here, runId } = await inDoubt();
+    here.service.memories.set(`${runId}.1`, { kind: "not-sent", reason: sentence("fake/not-sent") });
+    here.service.switches.b = true;
+    expect((await here.runner.resolve(runId)).steps[1]?.state).toBe("kept");
+  });
+
+  it("is not asked through another login, whose memory is another one", async () => {
+    const { here, runId } = await inDoubt();
+    here.service.memories.set(`${runId}.1`, { kind: "not-sent", reason: sentence("fake/not-sent") });
+    here.options.reachedAs = "admin@n1:22";
+    expect((await here.runner.resolve(runId)).state).toBe("in-doubt");
   });
 });
 

@@ -93,7 +93,7 @@ describe("the states of a run", () => {
     const states = runStateSchema.options;
     for (const state of states.filter((one) => one !== "approved"))
       expect([state, canMove(state, "running")]).toEqual([state, false]);
-    expect(states.filter((to) => canMove("in-doubt", to))).toEqual(["done", "undone", "stopped"]);
+    expect(states.filter((to) => canMove("in-doubt", to))).toEqual(["done", "undone", "failed", "stopped"]);
     expect(states.filter((to) => canMove("refused", to) || canMove("undone", to))).toEqual([]);
   });
 });

@@ -29,7 +29,7 @@ export interface World {
   readonly service: FakeService;
   readonly engine: AnyEngine;
   readonly told: RunRecord[];
-  readonly options: { isReadOnly: boolean };
+  readonly options: { isReadOnly: boolean; reachedAs: string };
   runner: Runner;
   trust: TrustKeeper;
   /** Plans and gives the plan; throws with the objections. */
@@ -53,7 +53,7 @@ export function world(steps: readonly FakeStep[], switches: Switches = {}, rests
   const service = fakeService(clock, start);
   const engine = fakeEngine(steps, rests);
   const told: RunRecord[] = [];
-  const options = { isReadOnly: false };
+  const options = { isReadOnly: false, reachedAs: "root@n1:22" };
   let ids = 0;
   let journal = fakeJournal();
 
@@ -71,7 +71,7 @@ export function world(steps: readonly FakeStep[], switches: Switches = {}, rests
       isReadOnly: () => options.isReadOnly,
       engineOf: () => engine,
       clusterOf: () => fakeCluster,
-      reachedAs: () => Promise.resolve("root@n1:22"),
+      reachedAs: () => Promise.resolve(options.reachedAs),
       announce: (run) => told.push(run),
       lookEveryMs: 500,
       barred: null,

@@ -114,7 +114,7 @@ describe.skipIf(cannotRun)("a command that changes a node", () => {
     expect(await running).toEqual({ kind: "unseen" });
     access.hurry(["node"]);
     expect(await access.node("node").reattach(id)).toMatchObject({ kind: "alive", hasKeeper: true });
-    expect(await recallDurably(parts(access), id)).toMatchObject({ kind: "answered", problem: { facts: { code: 3 } } });
+    expect(await recallDurably(parts(access), id, 60_000)).toMatchObject({ kind: "answered", problem: { facts: { code: 3 } } });
     expect(effects("cut")).toBe(1);
   });
 
@@ -203,7 +203,7 @@ describe.skipIf(cannotRun)("a command that changes a node", () => {
     expect(await node.runDurably(id, leave("reboot"), limits)).toMatchObject({ kind: "dead" });
     expect(effects("reboot")).toBe(1);
     const { access } = ssh.access(ssh.login(sshd.port));
-    expect(await recallDurably(parts(access), id)).toMatchObject({ kind: "unknown" });
+    expect(await recallDurably(parts(access), id, 60_000)).toMatchObject({ kind: "unknown" });
   });
 });
 
