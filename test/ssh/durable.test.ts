@@ -114,7 +114,10 @@ describe.skipIf(cannotRun)("a command that changes a node", () => {
     expect(await running).toEqual({ kind: "unseen" });
     access.hurry(["node"]);
     expect(await access.node("node").reattach(id)).toMatchObject({ kind: "alive", hasKeeper: true });
-    expect(await recallDurably(parts(access), id, 60_000)).toMatchObject({ kind: "answered", problem: { facts: { code: 3 } } });
+    expect(await recallDurably(parts(access), id, 60_000)).toMatchObject({
+      kind: "answered",
+      problem: { facts: { code: 3 } },
+    });
     expect(effects("cut")).toBe(1);
   });
 
