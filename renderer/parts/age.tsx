@@ -31,5 +31,5 @@ export function Age({
         {word("ui/stale", { age })}
       </Badge>
     );
-  return <Text size="sm">{word("ui/ago", { age })}</Text>;
+  return <Text size="sm">{ageMs < 1_000 ? word("ui/just-now") : word("ui/ago", { age })}</Text>;
 }

@@ -60,11 +60,11 @@ function BalanceCard({ balance, clusterId }: { readonly balance: Balance; readon
             {word(`ui/balance.${balance.verdict}`)}
           </Badge>
         )}
-        {balance.tolerance !== null && (
-          <Text size="xs" c="dimmed">
-            {word("ui/balance-goal", { tolerance: balance.tolerance, goal: `ui/goal.${balance.goal}` })}
-          </Text>
-        )}
+        <Text size="xs" c="dimmed">
+          {balance.tolerance === null
+            ? word("ui/balance-no-goal")
+            : word("ui/balance-goal", { tolerance: balance.tolerance, goal: `ui/goal.${balance.goal}` })}
+        </Text>
       </Group>
       {balance.plan !== null && <PlanOf plan={balance.plan} clusterId={clusterId} />}
     </Card>
