@@ -312,7 +312,7 @@ describe.skipIf(why !== null)(`Patroni on the lab ${why ?? ""}`, () => {
     const first = await wellLeader();
     const patch = (settings: string): Promise<string> =>
       lab.run(first, `curl -sf -X PATCH -d '${settings}' 127.0.0.1:8008/config`);
-    mend.push(() => patch('{"retry_timeout": 5, "synchronous_mode": null, "synchronous_mode_strict": null}'));
+    mend.push(() => patch('{"retry_timeout": 3, "synchronous_mode": null, "synchronous_mode_strict": null}'));
     await patch('{"retry_timeout": 10}');
     await lab.run(
       first,

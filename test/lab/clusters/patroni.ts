@@ -47,8 +47,8 @@ etcd3: {hosts: '${all.map(({ address }) => `${address}:2379`).join(",")}'}
 bootstrap:
   dcs:
     ttl: 20
-    loop_wait: 3
-    retry_timeout: 5
+    loop_wait: 1
+    retry_timeout: 3
     maximum_lag_on_failover: 1048576
     postgresql:
       use_pg_rewind: true
