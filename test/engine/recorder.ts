@@ -35,11 +35,11 @@ export interface Recorder {
 }
 
 /** Records what a real cluster answers, through the very same access and probes as the app; each look has connections of its own. */
-export function openRecorder(sshConfigPath: string): Recorder {
+export function openRecorder(sshConfigPath: string, databasePassword: string | null = null): Recorder {
   return {
     record: async (engine, cluster, name, { withPrevious, betweenLooks, ...about }) => {
       const directory = join(casesRoot, engine.id, name);
-      const eyes = openEyes(sshConfigPath);
+      const eyes = openEyes(sshConfigPath, databasePassword);
       try {
         if (withPrevious !== true) return await look(eyes, engine, cluster, directory, about);
         // The folder of the case is made anew by the last look, so the first is kept aside until then.
@@ -61,7 +61,7 @@ interface Eyes {
   close(): Promise<void>;
 }
 
-function openEyes(sshConfigPath: string): Eyes {
+function openEyes(sshConfigPath: string, databasePassword: string | null): Eyes {
   const clock = systemClock;
   const desktop = { homeDirectory: homedir(), user: userInfo().username, environment: process.env };
   const access = createAccess({
@@ -72,7 +72,7 @@ function openEyes(sshConfigPath: string): Eyes {
     hostKeys: hostKeyCheck,
     resolve: async (login) => resolveLogin(await readSshConfig(sshConfigPath, desktop), login),
   });
-  const wire = createWire({ password: () => Promise.resolve(null), refused: () => undefined });
+  const wire = createWire({ password: () => Promise.resolve(databasePassword), refused: () => undefined });
   return {
     access,
     take: createTakeReadings({ clock, wire, keptRawBytes: Number.MAX_SAFE_INTEGER }),

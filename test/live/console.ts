@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Assessment } from "../../contract/assessment";
 import type { Gives, RequestName, Takes } from "../../contract/channels";
-import type { DiscoveredCluster, SettingValue } from "../../contract/inventory";
+import type { Answer, DiscoveredCluster, Question, SettingValue } from "../../contract/inventory";
 import type { PlanAnswer, RunRecord } from "../../contract/recovery";
 import { createCore } from "../../main/core";
 import { noKeyStorage } from "../../main/store/secrets";
@@ -12,6 +12,8 @@ import { noKeyStorage } from "../../main/store/secrets";
 /** The app's core without a window, on one cluster of the lab, as a person at the desktop uses it. */
 export interface Console {
   readonly directory: string;
+  /** What the person was asked so far. */
+  readonly asked: readonly Question[];
   ask<N extends RequestName>(name: N, argument: Takes<N>): Promise<Gives<N>>;
   /** Finds clusters from one host. */
   discover(host: string): Promise<Gives<"discovery:start">>;
@@ -34,7 +36,8 @@ export interface Console {
   close(): Promise<void>;
 }
 
-export function openConsole(sshConfigPath: string): Console {
+/** `databasePassword` is what the person at this desktop types when asked for one; without it nobody is there to be asked. */
+export function openConsole(sshConfigPath: string, databasePassword?: string): Console {
   const directory = mkdtempSync(join(tmpdir(), "evenkeel-live-"));
   const core = createCore({
     userDataDirectory: directory,
@@ -46,9 +49,21 @@ export function openConsole(sshConfigPath: string): Console {
       chooseOpenPath: () => Promise.resolve(null),
     },
     sshConfigPath,
-    interactive: false,
+    interactive: databasePassword !== undefined,
     watch: false,
     mayRecover: true,
+  });
+  const asked: Question[] = [];
+  core.onEvent((name, payload) => {
+    if (name !== "question:raised") return;
+    const question = payload as Question;
+    asked.push(question);
+    const answer: Answer =
+      question.kind === "engine-password"
+        ? { kind: "secret", secret: databasePassword ?? "", keep: false }
+        : { kind: "refuse" };
+    // After the core has finished raising it.
+    setImmediate(() => void ask("question:answer", { questionId: question.questionId, answer }));
   });
   let clusterId = "";
   let kept: { readonly cluster: DiscoveredCluster; readonly name: string } | null = null;
@@ -81,6 +96,7 @@ export function openConsole(sshConfigPath: string): Console {
 
   return {
     directory,
+    asked,
     ask,
     discover: (host) => ask("discovery:start", { discoveryId: "live", login: { host } }),
     keep,

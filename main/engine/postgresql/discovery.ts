@@ -112,13 +112,14 @@ export const postgresqlDiscovery: Discovery = {
 const identityStatement = `SELECT (SELECT system_identifier FROM pg_control_system()) AS system_identifier,
  current_setting('cluster_name') AS cluster_name,
  substring((SELECT setting FROM pg_settings WHERE name = 'primary_conninfo') FROM '(?:^|\\s)host\\s*=\\s*''?([^''\\s]+)') AS upstream,
- (SELECT sender_host FROM pg_stat_wal_receiver) AS sender_host`;
+ (SELECT sender_host FROM pg_stat_wal_receiver) AS sender_host,
+ (SELECT setting FROM pg_settings WHERE name = 'config_file') AS config_file`;
 const peersStatement = "SELECT application_name, host(client_addr) AS client_address FROM pg_stat_replication";
 
 async function lookAt(access: NodeAccess, ask: DiscoveryAsk, server: FoundServer): Promise<Sighted> {
   const problems: Sentence[] = [];
   for (const login of loginsFor(access, server)) {
-    const settings = { ...login, ...settingsOf(server, ask.address) };
+    const settings = { ...login, ...settingsOf(server, ask.address), configFile: "" };
     const asked = loginOf({ member: "", node: access.node, settings });
     try {
       const rows = async (statement: string): Promise<readonly Row[]> =>
@@ -126,6 +127,7 @@ async function lookAt(access: NodeAccess, ask: DiscoveryAsk, server: FoundServer
       const [identity] = await rows(identityStatement);
       const clusterKey = identity?.textOrNull("system_identifier");
       if (identity === undefined || clusterKey == null) continue;
+      const configFile = identity.textOrNull("config_file") ?? "";
       const replicas = await rows(peersStatement);
       const upstream = [identity.textOrNull("sender_host"), identity.textOrNull("upstream")].filter(
         (name) => name !== null,
@@ -139,7 +141,13 @@ async function lookAt(access: NodeAccess, ask: DiscoveryAsk, server: FoundServer
         ),
       ];
       return {
-        members: [{ clusterKey, clusterName: "postgresql", member: { node: access.node, settings } }],
+        members: [
+          {
+            clusterKey,
+            clusterName: "postgresql",
+            member: { node: access.node, settings: { ...settings, configFile } },
+          },
+        ],
         peers: peers.filter((names) => names.length > 0).map((names) => ({ clusterKey, names })),
         problems: [],
       };

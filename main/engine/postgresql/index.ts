@@ -8,12 +8,15 @@ import { postgresqlMembers } from "./members";
 import en from "./messages.en.json";
 import zhCN from "./messages.zh-CN.json";
 import { postgresqlProbes } from "./probes";
+import { dropSlot } from "./recovery/drop-slot";
 import { failover, failoverOnAttestation } from "./recovery/failover";
 import { postgresqlJudges } from "./recovery/judges";
 import { notUnderPatroni } from "./recovery/not-under-patroni";
 import { rejoin } from "./recovery/rejoin";
 import { repoint } from "./recovery/repoint";
 import { restart } from "./recovery/restart";
+import { rebuild, rewind } from "./recovery/rewind";
+import { commitPrepared, rollBackPrepared } from "./recovery/settle-prepared";
 import { switchover } from "./recovery/switchover";
 import { postgresqlSettings } from "./settings";
 import { snapshotServers } from "./snapshot";
@@ -33,6 +36,18 @@ export const postgresql = defineEngine({
   consistency: postgresqlConsistency,
   tolerance: postgresqlTolerance,
   logs: postgresqlLogs,
-  recoveries: [switchover, failover, failoverOnAttestation, rejoin, repoint, restart].map(notUnderPatroni),
+  recoveries: [
+    switchover,
+    failover,
+    failoverOnAttestation,
+    rejoin,
+    rewind,
+    rebuild,
+    repoint,
+    restart,
+    dropSlot,
+    commitPrepared,
+    rollBackPrepared,
+  ].map(notUnderPatroni),
   judge: judgeBy(postgresqlJudges),
 });

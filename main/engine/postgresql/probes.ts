@@ -196,13 +196,19 @@ export type Liveness =
   | { readonly kind: "running"; readonly pid: number; readonly isStopped: boolean; readonly isKeptByPatroni: boolean };
 
 /**
- * Builtins only. `-ef` compares what two paths lead to, which proves that the process is this directory's postmaster and not another
+ * Builtins only. A login that may not look into the directory goes by the host's process table, where it may see all of it: there the
+ * postmaster names its directory, and none at all proves that it does not run. `-ef` compares what two paths lead to, which proves that the process is this directory's postmaster and not another
  * that got the number of a dead one; where the link may not be read the name decides, towards "running".
  */
 function livenessScript(dataDirectory: string): string {
   return `d=${quote([dataDirectory])}
 signal() { [ ! -e "$d/standby.signal" ] || { mark=; [ -r "$d/standby.signal" ] && read -r mark <"$d/standby.signal"; echo "standby $mark"; }; }
-if [ ! -x "$d" ]; then echo closed
+table() {
+for p in /proc/[0-9]*; do name=; read -r name 2>/dev/null <"$p/comm"; case $name in postgres|postmaster) ;; *) continue ;; esac
+ other=closed; line=; read -r line 2>/dev/null <"$p/cmdline"
+ case $line in *"-D$d"|*"-D$d-"*) read -r line <"$p/stat"; echo "running $line"; return ;; esac
+done; echo "\${other:-absent}"; }
+if [ ! -x "$d" ]; then other=; if [ -r /proc/1/comm ]; then table; else echo closed; fi
 elif [ ! -e "$d/postmaster.pid" ]; then echo absent; signal
 elif [ ! -r "$d/postmaster.pid" ]; then echo closed
 else read -r pid <"$d/postmaster.pid"; name=; [ -r "/proc/$pid/comm" ] && read -r name <"/proc/$pid/comm"
@@ -216,7 +222,7 @@ else echo stale; signal; fi; fi
  * ```
  * running 57 (postgres) S 1 57 57 0 -1 4194304 …
  * ```
- * or one of `absent` (no pid file), `stale` (its process is gone or another), `closed` (the login may not look); the first two are
+ * or one of `absent` (no pid file or no postmaster), `stale` (its process is gone or another), `closed` (the login may not look); the first two are
  * followed, where it will start as a standby, by
  * ```
  * standby host=10.0.0.5/port=5432/application_name=keel-1/slot_keel_1

@@ -9,6 +9,8 @@ export const postgresqlSettings = {
   /** Where its Unix socket is; empty when it is reached over TCP. */
   socketDirectory: { kind: "text", standard: "" },
   dataDirectory: { kind: "text", standard: null },
+  /** Where its postgresql.conf is, when not in the data directory; empty where that is not known. */
+  configFile: { kind: "text", standard: "" },
   /** Where pg_ctl is. */
   binDirectory: { kind: "text", standard: null },
   /** The account the server runs as. */

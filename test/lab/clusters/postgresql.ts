@@ -3,7 +3,10 @@ import { enable, networkOf, untilSays, type ClusterRecipe } from "./cluster-reci
 const dataDirectory = "/var/lib/postgresql/15/main";
 const asPostgres = "cd / && runuser -u postgres --";
 
-/** PostgreSQL 15 as Debian runs it: primary p1, standbys p2 and p3 by streaming replication, each with a slot of its own. */
+/**
+ * PostgreSQL 15 as Debian runs it: primary p1, standbys p2 and p3 by streaming replication, each with a slot of its own.
+ * Little WAL is kept, so that two copies of the data fit on a host's small disk; jit is off because the hosts have no LLVM.
+ */
 export const postgresql: ClusterRecipe = {
   name: "postgresql",
   hosts: [1, 2, 3].map((number) => ({
@@ -22,11 +25,12 @@ hot_standby = on
 max_wal_senders = 10
 max_replication_slots = 10
 max_prepared_transactions = 20
-wal_keep_size = '32MB'
-max_wal_size = '96MB'
+wal_keep_size = '16MB'
+max_wal_size = '48MB'
 min_wal_size = '32MB'
 max_slot_wal_keep_size = '96MB'
 shared_buffers = '16MB'
+jit = off
 END
 cat >> /etc/postgresql/15/main/pg_hba.conf <<END
 host replication replicator ${networkOf(host)} scram-sha-256

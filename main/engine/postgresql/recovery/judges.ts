@@ -30,6 +30,9 @@ export const holds = {
   slot: (member: string, slot: string): Claim => sentence("postgresql/holds.slot", { member, slot }),
   noSlot: (member: string, slot: string): Claim => sentence("postgresql/holds.no-slot", { member, slot }),
   slotIdle: (member: string, slot: string): Claim => sentence("postgresql/holds.slot-idle", { member, slot }),
+  prepared: (member: string, gid: string, database: string): Claim =>
+    sentence("postgresql/holds.prepared", { member, gid, database }),
+  notPrepared: (member: string, gid: string): Claim => sentence("postgresql/holds.not-prepared", { member, gid }),
   near: (member: string, allowedBytes: number): Claim => sentence("postgresql/holds.near", { member, allowedBytes }),
   received: (member: string, bytes: number): Claim => sentence("postgresql/holds.received", { member, bytes }),
   mostAdvanced: (member: string): Claim => sentence("postgresql/holds.most-advanced", { member }),
@@ -91,6 +94,20 @@ export const postgresqlJudges: Readonly<Record<string, Judge<ServersSnapshot>>> 
     if (slots?.kind !== "value") return sentence("postgresql/slots-not-read", { member: memberOf(facts) });
     return slots.value.some(({ name, isActive }) => name === facts.slot && isActive)
       ? sentence("postgresql/slot-in-use", slotFacts(facts))
+      : null;
+  },
+  "postgresql/holds.prepared": (now, facts) => {
+    const prepared = serverIn(now, memberOf(facts))?.prepared;
+    if (prepared?.kind !== "value") return sentence("postgresql/prepared-not-read", { member: memberOf(facts) });
+    return prepared.value.some(({ gid, database }) => gid === facts.gid && database === facts.database)
+      ? null
+      : sentence("postgresql/not-prepared", { member: memberOf(facts), gid: String(facts.gid) });
+  },
+  "postgresql/holds.not-prepared": (now, facts) => {
+    const prepared = serverIn(now, memberOf(facts))?.prepared;
+    if (prepared?.kind !== "value") return sentence("postgresql/prepared-not-read", { member: memberOf(facts) });
+    return prepared.value.some(({ gid }) => gid === facts.gid)
+      ? sentence("postgresql/still-prepared", { member: memberOf(facts), gid: String(facts.gid) })
       : null;
   },
   "postgresql/holds.near": (now, facts) => tooFarBehind(now, memberOf(facts), Number(facts.allowedBytes)),

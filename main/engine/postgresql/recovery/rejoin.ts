@@ -42,7 +42,7 @@ export const rejoin: RecoveryAction<ServersSnapshot> = {
 };
 
 /** A connection string that is known to work for replication here: another standby's, or the one the primary used when it was a standby. */
-function modelFor(snapshot: ServersSnapshot, primary: Server): string | null {
+export function modelFor(snapshot: ServersSnapshot, primary: Server): string | null {
   const server = [...standbysOf(snapshot), primary].find(canBeModel);
   return server?.state.kind === "value" ? server.state.value.primaryConnection : null;
 }

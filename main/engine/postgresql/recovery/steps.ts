@@ -155,6 +155,21 @@ export function createSlot(primary: Server, slot: string): Step {
   };
 }
 
+export function dropSlotStep(primary: Server, slot: string): Step {
+  const { member, node } = primary;
+  return {
+    title: sentence("postgresql/step.dropSlot", { member, slot }),
+    node,
+    effect: statement(primary, `SELECT pg_drop_replication_slot(${literal(slot)})`),
+    changes: true,
+    deadlineMs: statementMs,
+    stillSafe: [holds.solePrimary(member), holds.slot(member, slot), holds.slotIdle(member, slot)],
+    achieved: [holds.noSlot(member, slot)],
+    // Made anew it would not have the WAL that it kept.
+    undo: { kind: "none", reason: sentence("postgresql/no-undo.slot-dropped", { slot }) },
+  };
+}
+
 /** The connection string of `model` pointed at `primary`, under the name of the server that will use it. */
 export function connectionTo(primary: Server, model: string | null, name: string): string {
   const kept = (model ?? "")
@@ -165,7 +180,7 @@ export function connectionTo(primary: Server, model: string | null, name: string
   return kept === "" ? own : `${own} ${kept}`;
 }
 
-function connectionValue(value: string): string {
+export function connectionValue(value: string): string {
   return /^[A-Za-z0-9_.:-]+$/.test(value) ? value : `'${value.replace(/['\\]/g, "\\$&")}'`;
 }
 
@@ -210,7 +225,6 @@ function pointAt(standby: Server, connection: string): Effect {
 /** Makes a stopped server start as a standby. Lines at the end of postgresql.auto.conf win over earlier ones. */
 export function makeStandby(server: Server, connection: string, slot: string): Step {
   const { dataDirectory, account } = server.site.settings;
-  const lines = `primary_conninfo = ${literal(connection)}\nprimary_slot_name = ${literal(slot)}\n`;
   const signal = `${dataDirectory}/standby.signal`;
   // PostgreSQL reads no content of the signal; a mark in it proves to later readings that the lines before it were written.
   const mark = markOf(connection, slot);
@@ -223,7 +237,7 @@ export function makeStandby(server: Server, connection: string, slot: string): S
       kind: "run",
       command: {
         argv: ["/bin/sh", "-c", script, "sh", `${dataDirectory}/postgresql.auto.conf`, signal, mark],
-        stdin: lines,
+        stdin: standbyLines(connection, slot),
         runAs: account,
       },
     },
@@ -233,6 +247,17 @@ export function makeStandby(server: Server, connection: string, slot: string): S
     stillSafe: [holds.stopped(server.member)],
     achieved: [holds.stopped(server.member), holds.setAsStandby(server.member, mark)],
   };
+}
+
+/** What a standby is told in postgresql.auto.conf. */
+export function standbyLines(connection: string, slot: string): string {
+  return `primary_conninfo = ${literal(connection)}\nprimary_slot_name = ${literal(slot)}\n`;
+}
+
+/** The mark of a server whose data were made the primary's; its history is in it, so that an older mark is not taken for it. */
+export function standbyMark(how: string, primary: Server, connection: string, slot: string): string {
+  const timeline = primary.standing.kind === "primary" ? primary.standing.state.timeline : null;
+  return markOf(`${how}/${timeline ?? "?"}/${connection}`, slot);
 }
 
 /** One word, so that a shell's `read` gives it back as it is. */

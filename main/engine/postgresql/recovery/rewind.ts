@@ -1,0 +1,84 @@
+import { sentence, type Sentence } from "../../../../contract/sentence";
+import type { RecoveryAction } from "../../engine";
+import { isStreamingFrom, solePrimary, type Server, type ServersSnapshot } from "../snapshot";
+import { hasSlot, holds, layoutOf, serverIn } from "./judges";
+import { modelFor } from "./rejoin";
+import { copyFromPrimary, rewindToPrimary } from "./renew-steps";
+import { connectionTo, createSlot, nothingToDo, slotNameOf, startServer, stopServer } from "./steps";
+
+/** `--config-file` came with 15; before it pg_rewind finds no configuration outside the data directory (Debian's is). */
+const configFileSince = 150_000;
+
+/** Brings back a server that has taken another way than its primary, an old primary above all, by undoing what it has alone. */
+export const rewind = renewal("postgresql/rewind-to-primary");
+/** The same by copying everything anew, where rewinding is not possible; the old data stay beside the new. */
+export const rebuild = renewal("postgresql/rebuild-from-primary");
+
+function renewal(
+  action: "postgresql/rewind-to-primary" | "postgresql/rebuild-from-primary",
+): RecoveryAction<ServersSnapshot> {
+  const rewinds = action === "postgresql/rewind-to-primary";
+  return {
+    action,
+    risk: "R3",
+    answers: ["postgresql/ServerStopped", "postgresql/StandbyNotStreaming", "postgresql/TimelineDiffers"],
+    verifyWithinMs: 120_000,
+
+    objections: (snapshot) => {
+      const primary = solePrimary(snapshot);
+      if (primary === null) return [sentence("postgresql/no-sole-primary")];
+      return modelFor(snapshot, primary) === null ? [sentence("postgresql/no-connection-to-copy")] : [];
+    },
+    targets: (snapshot) =>
+      snapshot.servers
+        .filter((server) => mayNeedIt(snapshot, server))
+        .map((server) => ({ target: server.member, objections: rewinds ? objectionsToRewind(snapshot, server) : [] })),
+
+    plan: (snapshot, targetName) => {
+      const primary = solePrimary(snapshot);
+      const target = serverIn(snapshot, targetName);
+      const model = primary === null ? null : modelFor(snapshot, primary);
+      if (primary === null || target === null || model === null) return nothingToDo;
+      const { member } = target;
+      const slot = slotNameOf(target);
+      const connection = connectionTo(primary, model, member);
+      const joined = [holds.streams(member, primary.member)];
+      const isPrimary = [holds.solePrimary(primary.member)];
+      return {
+        steps: [
+          ...(target.standing.kind === "standby" ? [stopServer(target, isPrimary, isPrimary)] : []),
+          ...(hasSlot(primary, slot) ? [] : [createSlot(primary, slot)]),
+          rewinds
+            ? rewindToPrimary(target, primary, connection, slot)
+            : copyFromPrimary(target, primary, connection, slot),
+          startServer(target, isPrimary, joined),
+        ],
+        warnings: [
+          sentence(rewinds ? "postgresql/warning.rewinds" : "postgresql/warning.rebuilds", {
+            member,
+            primary: primary.member,
+            user: primary.site.settings.user,
+            account: target.site.settings.account,
+          }),
+        ],
+        restsOn: layoutOf(snapshot),
+        goal: [...isPrimary, ...joined],
+      };
+    },
+  };
+}
+
+/** One that is proven stopped, or answers as a standby and does not receive from the primary. */
+function mayNeedIt(snapshot: ServersSnapshot, { standing }: Server): boolean {
+  const primary = solePrimary(snapshot);
+  if (standing.kind === "stopped") return true;
+  return standing.kind === "standby" && primary !== null && !isStreamingFrom(standing.state, primary.standing.state);
+}
+
+function objectionsToRewind(snapshot: ServersSnapshot, { member, site }: Server): readonly Sentence[] {
+  const { configFile, dataDirectory } = site.settings;
+  const version = solePrimary(snapshot)?.standing.state.versionNumber ?? 0;
+  return configFile !== "" && !configFile.startsWith(`${dataDirectory}/`) && version < configFileSince
+    ? [sentence("postgresql/rewind-finds-no-configuration", { member, configFile })]
+    : [];
+}

@@ -1,0 +1,442 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { Assessment } from "../../contract/assessment";
+import { postgresql } from "../../main/engine/postgresql";
+import { openRecorder } from "../engine/recorder";
+import { startLab, whyNoLab, type Lab } from "../lab/start-lab";
+import { openConsole, outcome, verdict, type Console } from "./console";
+
+const why = whyNoLab();
+/** Writes what the cluster answers in each scenario as a recorded case: `EVENKEEL_RECORD=write`. */
+const records = process.env.EVENKEEL_RECORD === "write";
+const all = ["p1", "p2", "p3"];
+const unit = "postgresql@15-main";
+const password = "of the lab";
+const data = "/var/lib/postgresql/15/main";
+
+describe.skipIf(why !== null)(`PostgreSQL on the lab ${why ?? ""}`, () => {
+  let lab: Lab;
+  let console: Console;
+  let mend: (() => Promise<unknown>)[] = [];
+
+  beforeAll(async () => {
+    lab = await startLab("postgresql");
+    // A cut link is noticed by either side after its time only; the usual minute is spared.
+    await sql("p1", `alter role postgres password '${password}'`);
+    for (const host of all) {
+      await sql(host, "alter system set wal_receiver_timeout = '5s'");
+      await sql(host, "alter system set wal_sender_timeout = '5s'");
+      await sql(host, "select pg_reload_conf()");
+      await lab.run(host, `echo '*:*:*:postgres:${password}' >> /var/lib/postgresql/.pgpass`);
+    }
+    console = openConsole(lab.sshConfigPath, password);
+  });
+  afterEach(async () => {
+    for (const one of mend.reverse()) await one();
+    mend = [];
+    if (console.hasCluster()) await console.until(isWell, 60_000);
+  });
+  afterAll(async () => {
+    await console.close();
+    await lab.stop();
+  });
+
+  /** Without what the hosts have to say. */
+  const own = (seen: Assessment): readonly string[] => verdict(seen).filter((one) => one.includes(" postgresql/"));
+  const isWell = (seen: Assessment): boolean => own(seen).length === 0 && primary(seen) !== "";
+  const inRole = (seen: Assessment, role: string): readonly string[] =>
+    seen.members
+      .filter((one) => one.role.state === "known" && one.role.value === `postgresql/role.${role}`)
+      .map(({ member }) => member);
+  const primary = (seen: Assessment): string => inRole(seen, "primary")[0] ?? "";
+  const others = (name: string): string[] => all.filter((one) => one !== name);
+  const has =
+    (code: string) =>
+    (seen: Assessment): boolean =>
+      verdict(seen).some((one) => one.endsWith(` ${code}`));
+  const wellPrimary = async (): Promise<string> => primary(await console.until(isWell));
+  const sql = (host: string, statement: string): Promise<string> =>
+    lab.run(host, `cd / && runuser -u postgres -- psql -qAtX -c "${statement}"`);
+  const offered = (seen: Assessment, action: string): readonly string[] =>
+    seen.recoveries
+      .filter((one) => one.action === `postgresql/${action}` && one.objections.length === 0)
+      .flatMap(({ targets }) => targets.filter(({ objections }) => objections.length === 0))
+      .map(({ target }) => target);
+
+  async function recordCase(name: string, what: string): Promise<void> {
+    if (!records) return;
+    await openRecorder(lab.sshConfigPath, password).record(postgresql, console.cluster(), name, {
+      what,
+      version: "PostgreSQL 15",
+      origin: "three Debian 12 hosts of the lab",
+    });
+  }
+
+  /** Writes on a primary that nobody receives from, and ends it: its history has parted from the one that goes on. */
+  async function part(old: string): Promise<void> {
+    await lab.faults.partition([old], others(old));
+    mend.push(() => lab.faults.healPartitions());
+    await sql(old, "create table lost_in_the_cut as select 1 as one");
+    await sql(old, "checkpoint");
+    await lab.faults.kill(old, unit);
+    mend.push(() =>
+      lab.run(old, `rm -f /run/systemd/system/${unit}.service.d/90-kept-dead.conf; systemctl daemon-reload`),
+    );
+    await lab.faults.healPartitions();
+  }
+
+  it("live: postgresql / A: finds all servers from a standby, and asks for the password of each once", async () => {
+    const found = await console.discover("p2");
+    expect(found.problems).toEqual([]);
+    const [cluster] = found.clusters;
+    expect(cluster?.members.map(({ member }) => member)).toEqual(all);
+    expect(cluster?.members[0]?.settings).toMatchObject({
+      socketDirectory: "",
+      host: lab.host("p1").address,
+      port: 5432,
+      dataDirectory: data,
+      configFile: "/etc/postgresql/15/main/postgresql.conf",
+      binDirectory: "/usr/lib/postgresql/15/bin",
+      account: "postgres",
+      control: `${unit}.service`,
+      user: "postgres",
+    });
+    await console.keep(cluster!, "postgresql");
+    await console.until(isWell);
+    expect(console.asked.map((one) => one.kind)).toEqual(all.map(() => "engine-password"));
+  });
+
+  it("live: postgresql / B: a healthy cluster has nothing to say", async () => {
+    const seen = await console.until(isWell);
+    expect([primary(seen), inRole(seen, "standby")]).toEqual(["p1", ["p2", "p3"]]);
+    expect(seen.unknowns).toBe(0);
+  });
+
+  it("live: postgresql / C: shares connections, bytes and write rates out over the servers", async () => {
+    await console.read();
+    const { balances } = await console.read();
+    expect(balances.map(({ measure }) => measure)).toEqual([
+      "postgresql/balance.connections",
+      "postgresql/balance.databaseBytes",
+      "postgresql/balance.walRate",
+    ]);
+    expect(balances.every(({ shares }) => shares.every(({ amount }) => amount.state === "known"))).toBe(true);
+  });
+
+  it("live: postgresql / D: all servers tell one primary, timeline and identity", async () => {
+    const { consistency } = await console.until(isWell);
+    expect(consistency.witnesses.map(({ claim, verdict: said }) => [claim, said])).toEqual(
+      ["primary", "timeline", "systemIdentifier"].map((claim) => [`postgresql/claim.${claim}`, "holds"]),
+    );
+    expect(consistency.tables.map(({ rows }) => rows.length).slice(0, 2)).toEqual([2, 2]);
+  });
+
+  it("live: postgresql / E: two servers may fail", async () => {
+    const { tolerances } = await console.until(isWell);
+    expect(tolerances.map(({ has: serving, tolerates }) => [serving, tolerates])).toEqual([[3, 2]]);
+  });
+
+  it("live: postgresql / switchover: the role moves to a named standby, all follow it and nothing is lost", async () => {
+    const old = await wellPrimary();
+    const [next = ""] = others(old);
+    await sql(old, "create table kept as select generate_series(1, 1000) as n");
+    expect(outcome(await console.recover("postgresql/switchover", next))).toBe("done");
+    const seen = await console.until(isWell);
+    expect([primary(seen), [...inRole(seen, "standby")].sort()]).toEqual([next, others(next)]);
+    for (const one of all) expect(await sql(one, "select count(*) from kept")).toBe("1000\n");
+  });
+
+  it("live: postgresql / restart-server: systemd restarts a standby, and it streams again", async () => {
+    const [standby = ""] = others(await wellPrimary());
+    const started = await lab.run(standby, `systemctl show -P ActiveEnterTimestampMonotonic ${unit}`);
+    expect(outcome(await console.recover("postgresql/restart-server", standby))).toBe("done");
+    expect(await lab.run(standby, `systemctl show -P ActiveEnterTimestampMonotonic ${unit}`)).not.toBe(started);
+  });
+
+  it("live: postgresql / sudo: an admin who may not yet is told the lines for sudoers, and with these and no more restarts a standby", async () => {
+    const [standby = ""] = others(await wellPrimary());
+    const allowed = "/etc/sudoers.d/admin-of-the-test";
+    await lab.run(standby, "mkdir /etc/sudoers.aside && mv /etc/sudoers.d/* /etc/sudoers.aside/");
+    const asAdmin = openConsole(lab.adminSshConfigPath, password);
+    try {
+      await asAdmin.keep(console.cluster(), "postgresql");
+      await asAdmin.until(isWell);
+      const lines: string[] = [];
+      for (;;) {
+        const run = await asAdmin.recover("postgresql/restart-server", standby);
+        if (run.state === "done") break;
+        const told = run.steps.flatMap(({ reason }) =>
+          reason?.facts.sudoers === undefined ? [] : [reason.facts.sudoers],
+        );
+        expect([told.length, lines]).toEqual([1, lines.filter((line) => !told.includes(line))]);
+        lines.push(...told.map(String));
+        await lab.run(standby, `cat >${allowed} <<'END'\n${lines.join("\n")}\nEND`);
+        if (
+          (await asAdmin.read()).members.some(
+            ({ role }) => role.state === "known" && role.value === "postgresql/role.stopped",
+          )
+        )
+          await lab.run(standby, `systemctl start ${unit}`);
+        await asAdmin.until(isWell);
+      }
+      expect(lines).toEqual([
+        expect.stringMatching(/^admin ALL=\(root\) NOPASSWD: \S*systemctl stop postgresql@15-main.service$/),
+        expect.stringMatching(/^admin ALL=\(root\) NOPASSWD: \S*systemctl start postgresql@15-main.service$/),
+      ]);
+    } finally {
+      await asAdmin.close();
+      await lab.run(standby, `rm -f ${allowed}; mv /etc/sudoers.aside/* /etc/sudoers.d/; rmdir /etc/sudoers.aside`);
+    }
+  });
+
+  it("live: postgresql / leader-killed: a primary killed and kept dead is proven gone by its host, and a standby may be promoted", async () => {
+    const old = await wellPrimary();
+    await lab.faults.kill(old, unit);
+    mend.push(() => lab.faults.revive(old, unit));
+    const seen = await console.until(has("postgresql/NoPrimary"));
+    expect(own(seen)).toEqual(["critical postgresql/NoPrimary"]);
+    expect(seen.findings.find(({ code }) => code === "postgresql/NoPrimary")?.facts).toMatchObject({ gone: old });
+    expect(offered(seen, "switchover")).toEqual([]);
+    expect(offered(seen, "failover-on-attestation")).toEqual([]);
+    expect(offered(seen, "failover")).not.toEqual([]);
+  });
+
+  it("live: postgresql / failover: the most advanced standby takes over and the other follows it", async () => {
+    const old = await wellPrimary();
+    await lab.faults.kill(old, unit);
+    mend.push(() =>
+      lab.run(old, `rm -f /run/systemd/system/${unit}.service.d/90-kept-dead.conf; systemctl daemon-reload`),
+    );
+    const [heir = ""] = offered(await console.until(has("postgresql/NoPrimary")), "failover");
+    expect(outcome(await console.recover("postgresql/failover", heir))).toBe("done");
+    const seen = await console.until((now) => primary(now) === heir);
+    expect(own(seen).filter((one) => !one.includes("Slot"))).toEqual(["degraded postgresql/ServerStopped"]);
+    expect(outcome(await console.recover("postgresql/rejoin-as-standby", old))).toBe("done");
+  });
+
+  it("live: postgresql / rejoin-as-standby: an old primary that wrote nothing alone joins without a rewind", async () => {
+    const old = await wellPrimary();
+    const [next = ""] = others(old);
+    expect(outcome(await console.recover("postgresql/switchover", next))).toBe("done");
+    await lab.run(old, `systemctl stop ${unit}`);
+    await console.until(has("postgresql/ServerStopped"));
+    expect(outcome(await console.recover("postgresql/rejoin-as-standby", old))).toBe("done");
+  });
+
+  it("live: postgresql / rewind-to-primary: an old primary that wrote alone is rewound and streams", async () => {
+    const old = await wellPrimary();
+    await part(old);
+    const [heir = ""] = offered(await console.until(has("postgresql/NoPrimary")), "failover");
+    expect(outcome(await console.recover("postgresql/failover", heir))).toBe("done");
+    await sql(heir, "create table after_the_cut as select 2 as two");
+    await recordCase("old-primary-stopped", "A primary that had written alone was killed; a standby was promoted.");
+    const run = await console.recover("postgresql/rewind-to-primary", old);
+    expect(outcome(run)).toBe("done");
+    expect(run.steps.map(({ output }) => output).join("\n")).toContain("Done!");
+    expect(await sql(old, "select to_regclass('lost_in_the_cut') is null, two from after_the_cut")).toBe("t|2\n");
+  });
+
+  it("live: postgresql / leader-hung: a primary that answers nobody is hung, not down; it is ended and another promoted", async () => {
+    const old = await wellPrimary();
+    await lab.faults.hang(old, unit);
+    mend.push(() => lab.attempt(old, `systemctl kill -s CONT ${unit}`));
+    const seen = await console.until(has("postgresql/NoPrimary"), 60_000);
+    expect(inRole(seen, "hung")).toEqual([old]);
+    expect(own(seen)).toEqual(["critical postgresql/NoPrimary"]);
+    const [heir = ""] = offered(seen, "failover");
+    expect(outcome(await console.recover("postgresql/failover", heir))).toBe("done");
+    expect(outcome(await console.recover("postgresql/rewind-to-primary", old))).toBe("done");
+  });
+
+  it("live: postgresql / split-view: two primaries made by a cut are named within one look", async () => {
+    const old = await wellPrimary();
+    const [second = "", third = ""] = others(old);
+    await lab.faults.partition([old], [second, third]);
+    mend.push(() => lab.faults.healPartitions());
+    await lab.run(second, `runuser -u postgres -- /usr/lib/postgresql/15/bin/pg_ctl promote -w -D ${data}`);
+    const seen = await console.read();
+    expect(own(seen)).toContain("critical postgresql/TwoPrimaries");
+    expect(seen.findings.find(({ code }) => code === "postgresql/TwoPrimaries")?.facts).toEqual({
+      members: [old, second].sort().join(", "),
+    });
+    for (const action of ["switchover", "failover", "point-at-primary", "rewind-to-primary", "drop-slot"])
+      expect(offered(seen, action)).toEqual([]);
+    await lab.run(old, `systemctl stop ${unit}`);
+    await lab.faults.healPartitions();
+    await console.until((now) => primary(now) === second && inRole(now, "stopped").includes(old));
+    await console.until(has("postgresql/StandbyNotStreaming"));
+    await sql(second, "checkpoint");
+    expect(outcome(await console.recover("postgresql/point-at-primary", third))).toBe("done");
+    expect(outcome(await console.recover("postgresql/rewind-to-primary", old))).toBe("done");
+  });
+
+  it("live: postgresql / point-at-primary: a standby that was pointed elsewhere is pointed at the primary again", async () => {
+    const [standby = ""] = others(await wellPrimary());
+    const before = await sql(standby, "show primary_conninfo");
+    await sql(standby, "alter system set primary_conninfo = 'host=127.0.0.1 port=1 user=replicator'");
+    await sql(standby, "select pg_reload_conf()");
+    const seen = await console.until(has("postgresql/StandbyNotStreaming"), 60_000);
+    expect(offered(seen, "point-at-primary")).toEqual([standby]);
+    expect(outcome(await console.recover("postgresql/point-at-primary", standby))).toBe("done");
+    expect(await sql(standby, "show primary_conninfo")).not.toBe(before.replace(/host=\S+/, "host=127.0.0.1"));
+  });
+
+  it("live: postgresql / minority-partition: a standby cut off from the others is named, the primary is not", async () => {
+    const first = await wellPrimary();
+    const [cut = ""] = others(first);
+    await lab.faults.partition([cut], others(cut));
+    mend.push(() => lab.faults.healPartitions());
+    const seen = await console.until(has("postgresql/StandbyNotStreaming"), 60_000);
+    expect([primary(seen), seen.level]).toEqual([first, "degraded"]);
+    expect(offered(seen, "failover")).toEqual([]);
+  });
+
+  it("live: postgresql / majority-partition: servers on the other side are not seen, never down, and nothing is promoted while one still receives", async () => {
+    const first = await wellPrimary();
+    const [near = "", far = ""] = others(first);
+    await lab.faults.partition(["desktop"], [first, far]);
+    mend.push(() => lab.faults.healPartitions());
+    const seen = await console.until((now) => own(now).filter((one) => one.includes("NotRead")).length === 2, 90_000);
+    expect(own(seen).filter((one) => !one.startsWith("unknown"))).toEqual([]);
+    expect(own(seen)).toContain("unknown postgresql/NoPrimary");
+    expect(await console.plan("postgresql/failover", near)).toMatchObject({ state: "refused" });
+    // Until SSH itself is given up, its host counts as one that answers, which is refused too.
+    const refusal = (now: Assessment): string =>
+      now.recoveries.find(({ action }) => action === "postgresql/failover-on-attestation")?.objections[0]?.code ?? "";
+    await console.until((now) => refusal(now) === "postgresql/standby-still-receives", 90_000);
+    expect(await console.plan("postgresql/failover-on-attestation", near)).toMatchObject({ state: "refused" });
+  });
+
+  it("live: postgresql / desktop-cut-off: a desktop without a network sees nothing and says so, of every server", async () => {
+    await wellPrimary();
+    await lab.faults.partition(["desktop"], all);
+    mend.push(() => lab.faults.healPartitions());
+    const seen = await console.until((now) => own(now).filter((one) => one.includes("NotRead")).length === 3, 90_000);
+    expect([...new Set(own(seen).map((one) => one.split(" ")[0]))]).toEqual(["unknown"]);
+    expect(seen.tolerances[0]).toMatchObject({ has: null, tolerates: null });
+  });
+
+  it("live: postgresql / failover-on-attestation: a primary whose host is off is replaced on a person's word; when it comes back as a second one it is named", async () => {
+    const old = await wellPrimary();
+    await lab.faults.switchOff(old);
+    const seen = await console.until(
+      (now) => now.unknowns > 0 && offered(now, "failover-on-attestation").length > 0,
+      90_000,
+    );
+    expect(own(seen)).toContain("unknown postgresql/ServerNotRead");
+    expect(offered(seen, "failover")).toEqual([]);
+    await recordCase("primary-host-gone", "The host of the primary was switched off.");
+    const [heir = ""] = offered(seen, "failover-on-attestation");
+    expect(outcome(await console.recover("postgresql/failover-on-attestation", heir))).toBe("done");
+    await lab.faults.switchOn(old);
+    await console.until(has("postgresql/TwoPrimaries"), 60_000);
+    await lab.run(old, `systemctl stop ${unit}`);
+    await console.until((now) => primary(now) === heir && inRole(now, "stopped").includes(old));
+    expect(outcome(await console.recover("postgresql/rewind-to-primary", old))).toBe("done");
+  });
+
+  it("live: postgresql / synchronous: commits that wait for a standby that is not there are named", async () => {
+    const first = await wellPrimary();
+    await sql(first, "alter system set synchronous_standby_names = 'FIRST 1 (nobody_here)'");
+    mend.push(async () => {
+      await sql(first, "alter system reset synchronous_standby_names");
+      await sql(first, "select pg_reload_conf()");
+    });
+    await sql(first, "select pg_reload_conf()");
+    const seen = await console.until(has("postgresql/SynchronousStandbyMissing"));
+    expect(own(seen)).toEqual(["critical postgresql/SynchronousStandbyMissing"]);
+    expect(seen.tolerances[1]).toMatchObject({ needs: 1, has: 0, tolerates: -1 });
+    const hung = await lab.attempt(first, `cd /; timeout 2 runuser -u postgres -- psql -qXc 'create table hangs ()'`);
+    expect(hung.code).toBe(124);
+  });
+
+  it("live: postgresql / drop-slot: a slot nobody reads is dropped, one that a server is set to use is not", async () => {
+    const first = await wellPrimary();
+    const [standby = ""] = others(first);
+    await sql(first, "select pg_create_physical_replication_slot('abandoned', true)");
+    const seen = await console.until(has("postgresql/SlotInactive"));
+    expect(own(seen)).toEqual(["watch postgresql/SlotInactive"]);
+    expect(offered(seen, "drop-slot")).toEqual(["abandoned"]);
+    expect(await console.plan("postgresql/drop-slot", `slot_${standby}`)).toMatchObject({ state: "refused" });
+    expect(outcome(await console.recover("postgresql/drop-slot", "abandoned"))).toBe("done");
+  });
+
+  it("live: postgresql / commit-prepared: what its manager decided to commit is committed by hand", async () => {
+    const first = await wellPrimary();
+    await sql(first, "create table orders (id int)");
+    await sql(first, "begin; insert into orders values (17); prepare transaction 'order''17 \\\\x'");
+    const gid = "order'17 \\x";
+    const plan = await console.plan("postgresql/commit-prepared", gid);
+    expect(plan.state === "planned" && plan.plan.confirmation).toEqual({
+      kind: "type",
+      text: `postgresql: commit-prepared ${gid}`,
+    });
+    expect(outcome(await console.recover("postgresql/commit-prepared", gid))).toBe("done");
+    expect(await sql(first, "select id from orders")).toBe("17\n");
+  });
+
+  it("live: postgresql / roll-back-prepared: what its manager gave up is rolled back by hand, in its own database", async () => {
+    const first = await wellPrimary();
+    await sql(first, "create database elsewhere");
+    await lab.run(
+      first,
+      `cd / && runuser -u postgres -- psql -qAtX -d elsewhere -c "begin; create table half (id int); prepare transaction 'half'"`,
+    );
+    expect(outcome(await console.recover("postgresql/roll-back-prepared", "half"))).toBe("done");
+    expect(await sql(first, "select count(*) from pg_prepared_xacts")).toBe("0\n");
+    await sql(first, "drop database elsewhere with (force)");
+  });
+
+  it("live: postgresql / rebuild-from-primary: a server with a damaged page is named, and all of its data are copied anew", async () => {
+    const first = await wellPrimary();
+    const [damaged = ""] = others(first);
+    await sql(first, "create table pages as select generate_series(1, 1000) as n");
+    const file = (await sql(first, "select pg_relation_filepath('pages')")).trim();
+    const upTo = (await sql(first, "select pg_current_wal_lsn()")).trim();
+    for (const one of [first, damaged]) await sql(one, "checkpoint");
+    await console.until(isWell);
+    await lab.run(
+      damaged,
+      `until [ "$(cd / && runuser -u postgres -- psql -qAtXc "select pg_last_wal_replay_lsn() >= '${upTo}'")" = t ]; do sleep 0.1; done`,
+    );
+    await lab.run(
+      damaged,
+      `systemctl stop ${unit} && cd / && runuser -u postgres -- /usr/lib/postgresql/15/bin/pg_checksums --enable -D ${data} &&
+      printf 'damaged' | dd of=${data}/${file} bs=1 seek=5000 conv=notrunc status=none && systemctl start ${unit}`,
+    );
+    await console.until(isWell);
+    expect((await lab.attempt(damaged, `cd /; runuser -u postgres -- psql -qXc 'select * from pages'`)).code).not.toBe(
+      0,
+    );
+    const seen = await console.until(has("postgresql/ChecksumFailures"));
+    expect(own(seen)).toEqual(["critical postgresql/ChecksumFailures"]);
+    await lab.run(damaged, `systemctl stop ${unit}`);
+    await console.until(has("postgresql/ServerStopped"));
+    expect(outcome(await console.recover("postgresql/rebuild-from-primary", damaged))).toBe("done");
+    expect(await sql(damaged, "select count(*) from pages")).toBe("1000\n");
+    expect(await lab.run(damaged, "ls /var/lib/postgresql/15")).toContain("main.before-timeline-");
+    await lab.run(damaged, "rm -r /var/lib/postgresql/15/main.before-timeline-*");
+  });
+
+  it("live: postgresql / G: tells from the logs which server was promoted and which started after a crash", async () => {
+    const { clusterId } = await console.read();
+    const { lines, sources } = await console.ask("logs:read", { clusterId, mostLines: 3000 });
+    expect(sources.map(({ reason }) => reason)).toEqual([null, null, null]);
+    const explained = new Set(lines.map(({ explanation }) => explanation?.code));
+    expect([...explained]).toEqual(expect.arrayContaining(["postgresql/log.ready", "postgresql/log.interrupted"]));
+  });
+
+  it("live: postgresql / disk-full: the full disk of a standby is named, and the primary is not called down", async () => {
+    const first = await wellPrimary();
+    const [full = ""] = others(first);
+    await lab.faults.fillDisk(full);
+    mend.push(async () => {
+      await lab.faults.freeDisk(full);
+      await lab.attempt(full, `systemctl start ${unit}`);
+      await console.change(full, {});
+    });
+    await console.change(full, {});
+    const seen = await console.until(has("linux/DiskFull"), 90_000);
+    expect(primary(seen)).toBe(first);
+    expect(seen.level).toBe("critical");
+  });
+});
