@@ -18,6 +18,8 @@ export interface PostgresCall {
   readonly kind: "postgres";
   readonly login: PostgresLogin;
   readonly statement: string;
+  /** Ends its session with the call: a session that is kept keeps others from dropping its database. */
+  readonly endsSession?: true;
 }
 
 export interface PostgresLogin {

@@ -19,7 +19,7 @@ export { whyNoLab } from "./why-no-lab";
 
 const bootDeadlineMs = 60_000;
 const bootsAtOnce = 4;
-const diskSize = "256M";
+const diskSize = "512M";
 /** A systemd host takes half a dozen; the kernel's default of 128 for all of root's processes ends at some twenty hosts. */
 const inotifyInstances = { path: "/proc/sys/fs/inotify/max_user_instances", needed: 8192 };
 

@@ -24,7 +24,7 @@ interface Session {
   isUsable: boolean;
 }
 
-/** One session a member, kept open: a new one would start a process on the node at every read. */
+/** One session a member, kept open unless a call ends it: a new one would start a process on the node at every read. */
 export function createPostgresWire(passwords: PasswordSource): PostgresWire {
   const sessions = new Map<string, Promise<Session>>();
 
@@ -39,13 +39,19 @@ export function createPostgresWire(passwords: PasswordSource): PostgresWire {
   }
 
   return {
-    call: async (access, { login, statement }, deadlineMs) => {
+    call: async (access, { login, statement, endsSession }, deadlineMs) => {
       const startedAt = performance.now();
-      const session = await sessionOf(access, login, deadlineMs);
+      const session = await (endsSession === true
+        ? openSession(access, login, deadlineMs, passwords, () => undefined)
+        : sessionOf(access, login, deadlineMs));
       const leftMs = deadlineMs - (performance.now() - startedAt);
       const answer = session.last.then(() => ask(session, access.node, statement, leftMs));
       session.last = answer.catch(() => undefined);
-      return JSON.stringify(await answer);
+      try {
+        return JSON.stringify(await answer);
+      } finally {
+        if (endsSession === true) drop(session);
+      }
     },
     close: () => {
       for (const session of sessions.values()) session.then(drop, () => undefined);

@@ -46,7 +46,12 @@ function settleStep(action: string, words: string, primary: Server, { gid, datab
   return {
     title: sentence(`${action}.step`, { gid, database, member }),
     node,
-    effect: { kind: "postgres", login: { ...loginOf(site), database }, statement: `${words} ${literal(gid)}` },
+    effect: {
+      kind: "postgres",
+      login: { ...loginOf(site), database },
+      statement: `${words} ${literal(gid)}`,
+      endsSession: true,
+    },
     undo: { kind: "none", reason: sentence("postgresql/no-undo.settled", { gid }) },
     changes: true,
     deadlineMs: 30_000,
