@@ -1,5 +1,5 @@
 import { Button, Card, Center, Group, Loader, Stack, Table, Text, Title, UnstyledButton } from "@mantine/core";
-import { IconPlus } from "@tabler/icons-react";
+import { IconFileImport, IconPlus } from "@tabler/icons-react";
 import { useState, type ReactElement } from "react";
 import type { ClusterSummary } from "../../contract/assessment";
 import { useWords } from "../i18n/words";
@@ -7,19 +7,30 @@ import { Age } from "../parts/age";
 import { LevelBadge } from "../parts/level-badge";
 import { go, useStore } from "../state/store";
 import { AddCluster } from "./add-cluster";
+import { ImportHosts } from "./import-hosts";
 
 /** Every cluster in one line each. */
 export function FleetView(): ReactElement {
   const { word } = useWords();
   const fleet = useStore((state) => state.fleet);
   const [isAdding, setAdding] = useState(false);
+  const [isImporting, setImporting] = useState(false);
   return (
     <Stack>
       <Group justify="space-between">
         <Title order={1}>{word("ui/fleet")}</Title>
-        <Button leftSection={<IconPlus size={16} aria-hidden />} onClick={() => setAdding(true)}>
-          {word("ui/add")}
-        </Button>
+        <Group>
+          <Button
+            variant="default"
+            leftSection={<IconFileImport size={16} aria-hidden />}
+            onClick={() => setImporting(true)}
+          >
+            {word("ui/import")}
+          </Button>
+          <Button leftSection={<IconPlus size={16} aria-hidden />} onClick={() => setAdding(true)}>
+            {word("ui/add")}
+          </Button>
+        </Group>
       </Group>
       {fleet === null && (
         <Center mih={240}>
@@ -36,6 +47,7 @@ export function FleetView(): ReactElement {
       )}
       {fleet !== null && fleet.length > 0 && <FleetTable fleet={fleet} />}
       <AddCluster isOpen={isAdding} close={() => setAdding(false)} />
+      <ImportHosts isOpen={isImporting} close={() => setImporting(false)} />
     </Stack>
   );
 }
