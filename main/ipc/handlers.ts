@@ -82,7 +82,19 @@ export function createHandlers(parts: HandlerParts): CoreHandlers {
     for (const { node, login } of cluster.nodes) parts.access.know(node, withImported(parts.hosts.read(), login));
     parts.monitor.add(cluster);
   };
+  const recovering = (): Cluster | null =>
+    parts.inventory.read().find(({ clusterId }) => parts.runner.openRun(clusterId) !== null) ?? null;
+  let followed = parts.hosts.read();
+  /** Nodes get links to where their names point now, also when another process imported; never under a recovery. */
+  const followHosts = (): void => {
+    const hosts = parts.hosts.read();
+    if (hosts === followed || recovering() !== null) return;
+    followed = hosts;
+    for (const { node, login } of parts.inventory.read().flatMap(({ nodes }) => nodes))
+      parts.access.know(node, withImported(hosts, login));
+  };
   const fleet = (): ClusterSummary[] => {
+    followHosts();
     const clusters = parts.inventory.read();
     // Another process, such as the command line beside the open app, may have added some.
     clusters.filter(({ clusterId }) => !begun.has(clusterId)).forEach(begin);
@@ -98,7 +110,8 @@ export function createHandlers(parts: HandlerParts): CoreHandlers {
         aliases: async () => listHosts(await parts.config()).map(({ alias }) => alias),
       }),
     newId: randomUUID,
-    changed: (names) => reconnect(parts, names),
+    recovering,
+    changed: followHosts,
   });
 
   const requests: Handlers = {
@@ -114,6 +127,7 @@ export function createHandlers(parts: HandlerParts): CoreHandlers {
     "fleet:read": () => Promise.resolve(fleet()),
     "cluster:read": ({ clusterId }) => Promise.resolve(parts.monitor.latest(clusterOf(clusterId).clusterId)),
     "cluster:refresh": ({ clusterId }) => {
+      followHosts();
       parts.access.hurry(clusterOf(clusterId).nodes.map(({ node }) => node));
       return parts.monitor.refresh(clusterId);
     },
@@ -180,8 +194,14 @@ export function createHandlers(parts: HandlerParts): CoreHandlers {
       // The login goes on with the answer whether or not it can be kept; a refusal to keep it is told.
       await parts.kept.keep(question, answer);
     },
-    "recovery:plan": ({ clusterId, action, target }) => parts.runner.plan(clusterOf(clusterId), action, target),
-    "recovery:plan-undo": ({ runId }) => parts.runner.planUndo(runId),
+    "recovery:plan": ({ clusterId, action, target }) => {
+      followHosts();
+      return parts.runner.plan(clusterOf(clusterId), action, target);
+    },
+    "recovery:plan-undo": ({ runId }) => {
+      followHosts();
+      return parts.runner.planUndo(runId);
+    },
     "recovery:approve": ({ planId, fingerprint, typed, reason }) =>
       parts.runner.approve(planId, fingerprint, typed, reason),
     "recovery:stop": ({ runId }) => Promise.resolve(parts.runner.stop(runId)),
@@ -201,13 +221,6 @@ function knownHosts(parts: HandlerParts, config: SshConfig): readonly KnownHost[
   });
   const names = new Set(imported.map(({ alias }) => alias));
   return [...imported, ...listHosts(config).filter(({ alias }) => !names.has(alias))];
-}
-
-/** Nodes that are reached by these names get links to where the names point now. */
-function reconnect(parts: HandlerParts, names: ReadonlySet<string>): void {
-  for (const { node, login } of parts.inventory.read().flatMap(({ nodes }) => nodes)) {
-    if (names.has(login.host)) parts.access.know(node, withImported(parts.hosts.read(), login));
-  }
 }
 
 async function find(

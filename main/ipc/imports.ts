@@ -10,7 +10,7 @@ import { RequestError } from "./answer";
 export interface ImportDesk {
   /** Lets a person choose a file and gives what accepting it would change; null when none was chosen. */
   preview(format: ImportFormat | null): Promise<ImportPreview | null>;
-  /** Applies what the preview of that id showed, and nothing else. Throws RequestError when the kept hosts are not what they were. */
+  /** Applies what the preview of that id showed, and nothing else. Throws RequestError while a recovery is under way, or when the kept hosts are not what they were. */
   accept(importId: string): ImportOutcome;
 }
 
@@ -20,8 +20,10 @@ export interface ImportParts {
   readonly choosePath: () => Promise<string | null>;
   readonly read: (path: string, format: ImportFormat | null) => Promise<ReadFile>;
   readonly newId: () => string;
-  /** Hosts are reached otherwise from now on. */
-  readonly changed: (names: ReadonlySet<string>) => void;
+  /** The cluster with a recovery that is owed an answer. */
+  readonly recovering: () => Cluster | null;
+  /** Hosts may be reached otherwise from now on. */
+  readonly changed: () => void;
 }
 
 export function createImportDesk(parts: ImportParts): ImportDesk {
@@ -54,6 +56,9 @@ export function createImportDesk(parts: ImportParts): ImportDesk {
       if (shown?.preview.importId !== importId) throw new RequestError("not-found", sentence("request/import-gone"));
       const { preview, found } = shown;
       const { added, changed, gone, unchangedCount } = preview;
+      const recovering = parts.recovering();
+      if (recovering !== null)
+        throw new RequestError("refused", sentence("request/import-recovering", { name: recovering.name }));
       parts.hosts.update((now) => {
         const difference = differenceOf(now, found, preview.path);
         if (JSON.stringify(difference) !== JSON.stringify({ added, changed, gone, unchangedCount }))
@@ -61,10 +66,9 @@ export function createImportDesk(parts: ImportParts): ImportDesk {
         return acceptHosts(now, difference);
       });
       shown = null;
-      const removed = gone.filter(({ kept }) => kept === null);
-      const touched = [...added, ...changed.map(({ host }) => host), ...removed.map(({ host }) => host)];
-      parts.changed(new Set(touched.map(({ name }) => name)));
-      return { added: added.length, changed: changed.length, removed: removed.length };
+      parts.changed();
+      const removed = gone.filter(({ kept }) => kept === null).length;
+      return { added: added.length, changed: changed.length, removed };
     },
   };
 }

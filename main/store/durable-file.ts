@@ -43,6 +43,7 @@ export class StoreError extends Error {
 
 /** One JSON document on disk, checked against its schema whenever it is read or written. */
 export interface Document<T> {
+  /** The same object until what is on the disk is another. */
   read(): T;
   /** What was asked for, whatever was there. */
   write(value: T): void;

@@ -1,9 +1,25 @@
 import type { ImportPreview } from "../../contract/hosts";
 import type { Login } from "../../contract/inventory";
 
-/** How many hosts accepting changes; what is kept although it is gone changes nothing. */
-export function changeCount({ added, changed, gone }: ImportPreview): number {
-  return added.length + changed.length + gone.filter(({ kept }) => kept === null).length;
+export interface Changes {
+  readonly added: number;
+  readonly changed: number;
+  readonly removed: number;
+  /** What is kept although it is gone counts here too. */
+  readonly unchanged: number;
+  readonly total: number;
+}
+
+/** How many hosts accepting would change, and how. */
+export function changesOf({ added, changed, gone, unchangedCount }: ImportPreview): Changes {
+  const removed = gone.filter(({ kept }) => kept === null).length;
+  return {
+    added: added.length,
+    changed: changed.length,
+    removed,
+    unchanged: unchangedCount + gone.length - removed,
+    total: added.length + changed.length + removed,
+  };
 }
 
 /** A login as one would write it for ssh. */

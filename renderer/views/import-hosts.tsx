@@ -12,7 +12,7 @@ import {
   Text,
   Title,
 } from "@mantine/core";
-import { useState, type ReactElement, type ReactNode } from "react";
+import { useEffect, useRef, useState, type ReactElement, type ReactNode } from "react";
 import {
   importFormats,
   type HostChange,
@@ -22,97 +22,130 @@ import {
   type ImportPreview,
   type ImportProblem,
 } from "../../contract/hosts";
+import type { Sentence } from "../../contract/sentence";
 import { visible } from "../../contract/visible";
 import { request } from "../api";
 import { useWords } from "../i18n/words";
-import { ask } from "../state/store";
-import { changeCount, shownLogin } from "./import-hosts-model";
+import { changesOf, shownLogin } from "./import-hosts-model";
 
 /** From a file to kept hosts: what it would change is shown first, and only accepting it changes anything. */
 export function ImportHosts({ isOpen, close }: { readonly isOpen: boolean; readonly close: () => void }): ReactElement {
   const { word } = useWords();
-  const [format, setFormat] = useState("");
-  const [preview, setPreview] = useState<ImportPreview | null>(null);
-  const [outcome, setOutcome] = useState<ImportOutcome | null>(null);
-  const [isBusy, setBusy] = useState(false);
-
-  async function choose(): Promise<void> {
-    setBusy(true);
-    const asked = format === "" ? null : (format as ImportFormat);
-    const found = await ask(request("hosts:preview-import", { format: asked }));
-    setBusy(false);
-    // A closed dialog leaves what was shown before.
-    if (found === null) return;
-    setOutcome(null);
-    setPreview(found);
-  }
-
-  async function accept(importId: string): Promise<void> {
-    setBusy(true);
-    const done = await ask(request("hosts:accept-import", { importId }));
-    setBusy(false);
-    setPreview(null);
-    setOutcome(done);
-  }
-
   return (
     <Modal
       opened={isOpen}
-      onClose={() => {
-        setPreview(null);
-        setOutcome(null);
-        close();
-      }}
+      onClose={close}
       title={word("ui/import")}
       size="min(72rem, 92vw)"
       closeButtonProps={{ "aria-label": word("ui/close") }}
       scrollAreaComponent={ScrollArea.Autosize}
     >
-      <Stack>
-        <Text size="sm">{word("ui/import.help")}</Text>
-        <Group align="end">
-          <NativeSelect
-            label={word("ui/import.format")}
-            value={format}
-            onChange={(event) => setFormat(event.currentTarget.value)}
-            data={[
-              { value: "", label: word("ui/import.format-any") },
-              ...importFormats.map((value) => ({ value, label: word(`ui/import.format.${value}`) })),
-            ]}
-          />
-          <Button
-            data-autofocus
-            variant={preview === null ? "filled" : "default"}
-            loading={isBusy}
-            onClick={() => void choose()}
-          >
-            {word("ui/import.choose")}
-          </Button>
-        </Group>
-        <div aria-live="polite">
-          {outcome !== null && <Alert color="green">{word("ui/import.done", { ...outcome })}</Alert>}
-          {preview !== null && (
-            <Preview preview={preview} isBusy={isBusy} accept={() => void accept(preview.importId)} />
-          )}
-        </div>
-      </Stack>
+      <Import />
     </Modal>
   );
 }
 
-function Preview({
-  preview,
-  isBusy,
-  accept,
-}: {
-  readonly preview: ImportPreview;
-  readonly isBusy: boolean;
-  readonly accept: () => void;
-}): ReactElement {
+function Import(): ReactElement {
+  const { word, said } = useWords();
+  const [format, setFormat] = useState("");
+  const [preview, setPreview] = useState<ImportPreview | null>(null);
+  const [outcome, setOutcome] = useState<ImportOutcome | null>(null);
+  const [refusal, setRefusal] = useState<Sentence | null>(null);
+  const [work, setWork] = useState<"reading" | "accepting" | null>(null);
+  const chooser = useRef<HTMLButtonElement>(null);
+  // A button at work cannot hold the cursor; whoever works by keyboard finds it here again.
+  useEffect(() => {
+    if (work === null) chooser.current?.focus({ preventScroll: true });
+  }, [work]);
+
+  async function choose(): Promise<void> {
+    setWork("reading");
+    setRefusal(null);
+    const asked = format === "" ? null : (format as ImportFormat);
+    const found = await request("hosts:preview-import", { format: asked });
+    setWork(null);
+    if (!found.ok) return setRefusal(found.sentence);
+    // A closed file dialog leaves what was shown before.
+    if (found.value === null) return;
+    setOutcome(null);
+    setPreview(found.value);
+  }
+
+  async function accept(importId: string): Promise<void> {
+    setWork("accepting");
+    setRefusal(null);
+    const done = await request("hosts:accept-import", { importId });
+    setWork(null);
+    if (!done.ok) return setRefusal(done.sentence);
+    setPreview(null);
+    setOutcome(done.value);
+  }
+
+  const changes = preview === null ? null : changesOf(preview);
+  const isToApply = changes !== null && changes.total > 0;
+  return (
+    <Stack>
+      <Text size="sm">{word("ui/import.help")}</Text>
+      <Group align="end">
+        <NativeSelect
+          label={word("ui/import.format")}
+          value={format}
+          onChange={(event) => setFormat(event.currentTarget.value)}
+          data={[
+            { value: "", label: word("ui/import.format-any") },
+            ...importFormats.map((value) => ({ value, label: word(`ui/import.format.${value}`) })),
+          ]}
+        />
+        <Button
+          ref={chooser}
+          data-autofocus
+          variant={preview === null ? "filled" : "default"}
+          loading={work === "reading"}
+          disabled={work === "accepting"}
+          onClick={() => void choose()}
+        >
+          {word("ui/import.choose")}
+        </Button>
+        {work === "reading" && (
+          <Text size="sm" lh="36px">
+            {word("ui/import.reading")}
+          </Text>
+        )}
+      </Group>
+      <div aria-live="polite">
+        {outcome !== null && <Alert color="green">{word("ui/import.done", { ...outcome })}</Alert>}
+        {preview !== null && <Preview preview={preview} />}
+      </div>
+      {(refusal !== null || isToApply) && (
+        <Stack className="dialog-foot" gap="sm">
+          {refusal !== null && (
+            <Alert color="red" role="alert">
+              {said(refusal)}
+            </Alert>
+          )}
+          {preview !== null && isToApply && (
+            <Group justify="space-between">
+              <Text size="sm">{word("ui/import.summary", { ...changes })}</Text>
+              <Button
+                loading={work === "accepting"}
+                disabled={work === "reading"}
+                onClick={() => void accept(preview.importId)}
+              >
+                {word("ui/import.accept")}
+              </Button>
+            </Group>
+          )}
+        </Stack>
+      )}
+    </Stack>
+  );
+}
+
+function Preview({ preview }: { readonly preview: ImportPreview }): ReactElement {
   const { word, said } = useWords();
   const { added, changed, gone, unchangedCount, unreadable, notTaken } = preview;
-  const count = changeCount(preview);
-  const isNothing = count === 0 && unchangedCount === 0 && gone.length === 0;
+  const isSame = changesOf(preview).total === 0;
+  const isNothing = isSame && unchangedCount === 0 && gone.length === 0;
   return (
     <Stack>
       <Text size="sm">
@@ -121,34 +154,27 @@ function Preview({
       {isNothing && (
         <Alert color="orange">{word(unreadable.length > 0 ? "ui/import.nothing-read" : "ui/import.no-hosts")}</Alert>
       )}
-      {count === 0 && !isNothing && (
-        <Alert color="blue">{word("ui/import.no-change", { count: unchangedCount })}</Alert>
-      )}
+      {isSame && !isNothing && <Alert color="blue">{word("ui/import.no-change", { count: unchangedCount })}</Alert>}
       <Problems code="ui/import.unreadable" colour="red" problems={unreadable} />
       <Hosts
         code="ui/import.added"
+        about="ui/import.login"
         colour="green"
         rows={added.map((host) => ({ host, about: shownLogin(host.login) }))}
       />
       <Hosts
         code="ui/import.changed"
+        about="ui/import.change"
         colour="blue"
         rows={changed.map(({ host, changes }) => ({ host, about: <Changes changes={changes} /> }))}
       />
       <Hosts
         code="ui/import.gone"
+        about="ui/import.fate"
         colour="orange"
         rows={gone.map(({ host, kept }) => ({ host, about: kept === null ? word("ui/import.removed") : said(kept) }))}
       />
       <Problems code="ui/import.not-taken" colour="gray" problems={notTaken} />
-      {count > 0 && (
-        <Group justify="space-between" pos="sticky" bottom={0} py="sm" bg="var(--mantine-color-body)">
-          <Text size="sm">{word("ui/import.unchanged", { count: unchangedCount })}</Text>
-          <Button loading={isBusy} onClick={accept}>
-            {word("ui/import.accept", { count })}
-          </Button>
-        </Group>
-      )}
     </Stack>
   );
 }
@@ -187,10 +213,13 @@ function Part({
 
 function Hosts({
   code,
+  about,
   colour,
   rows,
 }: {
   readonly code: string;
+  /** What the middle column tells. */
+  readonly about: string;
   readonly colour: string;
   readonly rows: readonly { readonly host: ImportedHost; readonly about: ReactNode }[];
 }): ReactElement | null {
@@ -201,7 +230,7 @@ function Hosts({
         <Table.Thead>
           <Table.Tr>
             <Table.Th w="28%">{word("ui/import.host")}</Table.Th>
-            <Table.Th>{word("ui/import.login")}</Table.Th>
+            <Table.Th>{word(about)}</Table.Th>
             <Table.Th w="24%">{word("ui/import.groups")}</Table.Th>
           </Table.Tr>
         </Table.Thead>
@@ -251,7 +280,7 @@ function Problems({
       <Stack gap={4}>
         {problems.slice(0, mostRows).map(({ file, line, what }, at) => (
           <Text key={at} size="sm" style={{ overflowWrap: "anywhere" }}>
-            <Code>{visible(line === null ? file : `${file}:${line}`)}</Code> {visible(said(what))}
+            <Code>{visible(line === null ? file : `${file}:${line}`)}</Code> {said(what)}
           </Text>
         ))}
       </Stack>

@@ -2,7 +2,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import AxeBuilder from "@axe-core/playwright";
-import { expect, test } from "@playwright/test";
+import { expect, test, type Page } from "@playwright/test";
+import type { Cluster } from "../../contract/inventory";
+import { systemClock } from "../../main/clock";
+import { openJournal } from "../../main/recovery/journal";
+import { world } from "../recovery/world";
 import { launchApp, picture, type Launched } from "./launch";
 
 test.describe.configure({ mode: "serial" });
@@ -28,6 +32,35 @@ async function chosen(path: string | null): Promise<void> {
   }, path);
 }
 
+/** The same state in both languages and both colours: a picture of each, and nothing in the way of anyone. */
+async function looked(page: Page, name: string): Promise<void> {
+  const standard = await page.evaluate(() => window.evenkeel.request["preferences:read"](undefined));
+  if (!standard.ok) throw new Error(standard.sentence.code);
+  for (const language of ["zh-CN", "en"] as const) {
+    for (const colours of ["dark", "light"] as const) {
+      await page.evaluate((one) => window.evenkeel.request["preferences:write"](one), {
+        ...standard.value,
+        language,
+        colours,
+      });
+      await expect(page.locator("html")).toHaveAttribute("lang", language);
+      await expect(page.locator("html")).toHaveAttribute("data-mantine-color-scheme", colours);
+      await faded(page);
+      await picture(page, `${name}-${language === "en" ? "en" : "zh"}-${colours}`);
+      const { violations } = await new AxeBuilder({ page }).setLegacyMode().analyze();
+      expect(violations.map(({ id, nodes }) => `${id} ${nodes[0]?.html ?? ""}`)).toEqual([]);
+    }
+  }
+}
+
+/** Colours and the dialog fade in; contrast is measured when they have. */
+async function faded(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    const moving = document.getAnimations().filter(({ effect }) => effect?.getTiming().iterations !== Infinity);
+    await Promise.allSettled(moving.map(({ finished }) => finished));
+  });
+}
+
 function kept(): string {
   return readFileSync(join(directory, "hosts.json"), "utf8");
 }
@@ -38,13 +71,23 @@ test("an import is shown first and changes nothing until it is accepted, by keyb
   writeFileSync(path, "[db]\ndb[01:03] ansible_user=ops\nold ansible_port=22\n");
   await chosen(path);
   await page.getByRole("button", { name: "Import hosts" }).press("Enter");
-  await expect(page.getByRole("button", { name: "Choose a file…" })).toBeFocused();
+  const choose = page.getByRole("button", { name: "Choose a file…" });
+  await expect(choose).toBeFocused();
+  await looked(page, "12-import-empty");
   await page.keyboard.press("Enter");
   await expect(page.getByRole("region", { name: "New", exact: true })).toContainText("ops@db03");
   expect(() => kept()).toThrow("ENOENT");
-  await page.getByRole("button", { name: "Apply to 4 hosts" }).press("Enter");
+  await expect(choose).toBeFocused();
+  await page.keyboard.press("Tab");
+  await expect(page.getByRole("button", { name: "Apply these changes" })).toBeFocused();
+  await page.keyboard.press("Tab");
+  await expect(page.getByRole("button", { name: "Close" })).toBeFocused();
+  await page.keyboard.press("Shift+Tab");
+  await page.keyboard.press("Enter");
   await expect(page.getByText("Applied: 4 new, 0 changed, 0 removed.")).toBeVisible();
   expect(kept()).toContain("db02");
+  await expect(choose).toBeFocused();
+  await looked(page, "12-import-done");
 });
 
 test("a second look shows what is new, changed, gone, not read and not taken over, with file and line", async () => {
@@ -64,39 +107,97 @@ local ansible_connection=local
   await expect(page.getByRole("region", { name: "No longer in the file" })).toContainText("will be removed");
   await expect(page.getByRole("region", { name: "Not read" })).toContainText(`${path}:4`);
   await expect(page.getByRole("region", { name: "Not taken over" })).toContainText("StrictHostKeyChecking");
-  await picture(page, "12-import");
-  // The dialog fades in; contrast is measured when it has.
-  await page.waitForTimeout(300);
-  const { violations } = await new AxeBuilder({ page }).setLegacyMode().analyze();
-  expect(violations.map(({ id, nodes }) => `${id} ${nodes[0]?.html ?? ""}`)).toEqual([]);
+  await expect(page.getByText("1 new, 2 changed, 2 to be removed, 0 as before")).toBeVisible();
+  await looked(page, "12-import-changes");
 });
 
-test("a closed dialog leaves what was shown, and a file without hosts says what is in the way", async () => {
+test("a closed dialog leaves what was shown, and a file that waits says so", async () => {
   const { page } = launched;
   await chosen(null);
   await page.getByRole("button", { name: "Choose a file…" }).press("Enter");
   await expect(page.getByRole("region", { name: "Changed" })).toBeVisible();
+  await launched.app.evaluate(({ dialog }) => {
+    dialog.showOpenDialog = () => new Promise(() => undefined);
+  });
+  await page.getByRole("button", { name: "Choose a file…" }).press("Enter");
+  await expect(page.getByText("Waiting for a file, and reading it…")).toBeVisible();
+  await expect(page.getByRole("button", { name: "Apply these changes" })).toBeDisabled();
+  await looked(page, "12-import-reading");
+  // Whoever gives up waiting finds the dialog empty again, and the cursor where it was.
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("dialog")).toHaveCount(0);
+  await expect(page.getByRole("button", { name: "Import hosts" })).toBeFocused();
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("button", { name: "Choose a file…" })).toBeFocused();
+  await expect(page.getByRole("region", { name: "Changed" })).toHaveCount(0);
+});
+
+test("a file without hosts says what is in the way, and one that changes nothing says that", async () => {
+  const { page } = launched;
   const table = join(directory, "broken.csv");
   writeFileSync(table, "rack,owner\nr1,me\n");
   await chosen(table);
-  await page.getByRole("button", { name: "Choose a file…" }).press("Enter");
+  await page.keyboard.press("Enter");
   await expect(page.getByText("No host could be read from this file.")).toBeVisible();
-  await picture(page, "13-import-unread");
+  await looked(page, "12-import-unread");
+  const path = join(directory, "same.csv");
+  writeFileSync(path, "name,user,groups\nweb1,ops,web\n");
+  await chosen(path);
+  for (const button of ["Choose a file…", "Apply these changes", "Choose a file…"])
+    await page.getByRole("button", { name: button }).press("Enter");
+  await expect(page.getByText("Nothing would change. 1 as before.")).toBeVisible();
+  await expect(page.getByRole("button", { name: "Apply these changes" })).toHaveCount(0);
+  await looked(page, "12-import-same");
   await page.keyboard.press("Escape");
-  await expect(page.getByRole("dialog")).toHaveCount(0);
 });
 
-test("imported hosts can be picked for a cluster, and all is said in Chinese too", async () => {
+test("imported hosts can be picked for a cluster", async () => {
   const { page } = launched;
   await page.getByRole("button", { name: "Add a cluster" }).click();
   await expect(page.getByLabel("Or pick one from ssh_config").getByRole("option", { name: "db01" })).toHaveCount(1);
   await page.keyboard.press("Escape");
-  await page.getByRole("button", { name: "Settings" }).click();
-  await page.getByText("简体中文").click();
-  await page.getByRole("navigation").getByRole("button").first().click();
-  await chosen(join(directory, "hosts"));
-  await page.getByRole("button", { name: "导入主机" }).click();
-  await page.getByRole("button", { name: "选择文件…" }).click();
-  await expect(page.getByRole("region", { name: "未能读取" })).toContainText("ansible_user 是模板");
-  await picture(page, "14-import-zh");
 });
+
+test("while a recovery is owed an answer nothing is imported, and the dialog says on which cluster", async () => {
+  await launched.app.close();
+  await leaveRecovery(join(directory, "recovering"));
+  launched = await launchApp(join(directory, "recovering"), join(directory, "config"));
+  const { page } = launched;
+  await expect(page.getByRole("tab", { name: "Recovery" })).toBeVisible();
+  await page.getByRole("navigation").getByRole("button", { name: "Fleet" }).click();
+  const path = join(directory, "one.csv");
+  writeFileSync(path, "name,user\nweb1,ops\n");
+  await chosen(path);
+  await page.getByRole("button", { name: "Import hosts" }).press("Enter");
+  await page.keyboard.press("Enter");
+  await page.getByRole("button", { name: "Apply these changes" }).press("Enter");
+  await expect(page.getByRole("alert")).toContainText("A recovery is under way on orders. Nothing was changed");
+  await expect(page.getByRole("region", { name: "New", exact: true })).toContainText("ops@web1");
+  expect(() => readFileSync(join(directory, "recovering", "hosts.json"))).toThrow("ENOENT");
+  await looked(page, "12-import-refused");
+});
+
+/** What a kill during a recovery leaves on disk: the step was sent, and nothing more is known. */
+async function leaveRecovery(at: string): Promise<void> {
+  const here = world([{ name: "a", undo: "by" }]);
+  await here.run();
+  const journal = openJournal(join(at, "journal.log"), "write", systemClock);
+  const sent = here.journal.lines.filter(({ steps }) => steps.some(({ state }) => state === "sent"));
+  for (const run of sent) journal.write(run);
+  journal.close();
+  const cluster: Cluster = {
+    clusterId: here.last().clusterId,
+    name: "orders",
+    engine: "postgresql",
+    nodes: [{ node: "db1", login: { host: "127.0.0.1", port: 1 } }],
+    members: [
+      {
+        member: "db1",
+        node: "db1",
+        settings: { port: 5432, host: "127.0.0.1", dataDirectory: "/data", binDirectory: "/bin" },
+      },
+    ],
+    addedAt: 0,
+  };
+  writeFileSync(join(at, "inventory.json"), JSON.stringify([cluster]));
+}

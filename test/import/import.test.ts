@@ -3,9 +3,13 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ImportedHost } from "../../contract/hosts";
+import type { Cluster } from "../../contract/inventory";
 import { runCommand } from "../../main/cli/command";
+import { systemClock } from "../../main/clock";
 import { readHosts } from "../../main/import/read-hosts";
 import type { FoundHosts } from "../../main/import/found";
+import { openJournal } from "../../main/recovery/journal";
+import { world } from "../recovery/world";
 
 let directory: string;
 beforeEach(() => {
@@ -251,5 +255,29 @@ describe("evenkeel import", () => {
     expect(lines[2]).toBe("= c: kept, because a part of the file could not be read");
     expect(kept().map(({ name }) => name)).toEqual(["a", "b", "c"]);
     expect(await evenkeel("import", join(directory, "none"))).toBe(3);
+  });
+
+  it("changes nothing while a recovery is under way, and says on which cluster", async () => {
+    const here = world([{ name: "a", undo: "by" }]);
+    await here.run();
+    const journal = openJournal(join(directory, "data", "journal.log"), "write", systemClock);
+    const cluster: Cluster = {
+      clusterId: here.last().clusterId,
+      name: "orders",
+      engine: "postgresql",
+      nodes: [{ node: "db1", login: { host: "db1" } }],
+      members: [{ member: "db1", node: "db1", settings: {} }],
+      addedAt: 0,
+    };
+    put("data/inventory.json", JSON.stringify([cluster]));
+    for (const run of here.journal.lines.filter(({ state }) => state === "running")) journal.write(run);
+    const path = put("hosts", "db1 ansible_user=ops\n");
+    expect(await evenkeel("import", path, "--accept")).toBe(3);
+    expect(lines.at(-1)).toContain("A recovery is under way on orders. Nothing was changed");
+    expect(() => kept()).toThrow("ENOENT");
+    for (const run of here.journal.lines) journal.write(run);
+    journal.close();
+    expect(await evenkeel("import", path, "--accept")).toBe(0);
+    expect(kept().map(({ name }) => name)).toEqual(["db1"]);
   });
 });
