@@ -8,10 +8,13 @@ import { ticketFunction } from "./sudo";
  */
 export const launcher = "exec /bin/sh -s";
 
-/** A fixed environment, so that outputs do not depend on the account's language, time zone or search path. */
+/**
+ * A fixed environment, so that outputs do not depend on the account's language, time zone or search path. Debian's bash takes SSH_CLIENT
+ * for a sign that it is the login shell, and reads ~/.bashrc before the command of any `bash -c`.
+ */
 const environment =
   "LC_ALL=C LANG=C TZ=UTC PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin; " +
-  "export LC_ALL LANG TZ PATH; unset ENV BASH_ENV CDPATH";
+  "export LC_ALL LANG TZ PATH; unset ENV BASH_ENV CDPATH SSH_CLIENT SSH2_CLIENT";
 
 /** The words that run a command as another account, from a login that is `account`. */
 export function commandLine(command: Command, login: { readonly account: string; readonly isRoot: boolean }): string {

@@ -15,6 +15,8 @@ it(`hands ${count} arbitrary strings through a real sh byte for byte`, () => {
   expect(output.toString("utf8").split("\0").slice(0, -1)).toEqual(words);
 });
 
-it("refuses NUL", () => {
+it("refuses NUL and half a surrogate pair, which no argument can hold", () => {
   expect(() => quote(["a\0b"])).toThrow(RangeError);
+  for (const half of ["\ud83d", "a\ude00b", "\ude00\ud83d"]) expect(() => quote([half])).toThrow(RangeError);
+  expect(quote(["\ud83d\ude00"])).toBe("'\ud83d\ude00'");
 });
