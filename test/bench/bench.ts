@@ -1,10 +1,12 @@
 import { spawnSync } from "node:child_process";
 import { cpus, loadavg, totalmem } from "node:os";
 import { benchCycle } from "./cycle";
+import { benchSoak } from "./soak";
 import { benchSweep } from "./sweep";
 
 /**
- * `npm run bench [-- --hosts N] [-- --quick]`: how fast a fleet is swept and what a PostgreSQL cycle costs, peers beside it in the same run.
+ * `npm run bench [-- --hosts N] [-- --quick] [-- --soak N]`: how fast a fleet is swept and what a PostgreSQL cycle costs, peers beside it in
+ * the same run; what a connection takes, and what stays behind after many of them. With --soak it measures connections alone.
  * As root it goes into a network of its own first, so that one SSH server can answer on a hundred loopback addresses and on no other.
  */
 async function bench(): Promise<void> {
@@ -16,8 +18,12 @@ async function bench(): Promise<void> {
   console.log(
     `${processors.length} processors (${processors[0]?.model ?? "unknown"}), ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}, load ${loadavg()[0]?.toFixed(1) ?? "unknown"} before`,
   );
+  const soaked = process.argv.includes("--soak") ? Number(process.argv[process.argv.indexOf("--soak") + 1]) : null;
+  if (soaked !== null && (!Number.isInteger(soaked) || soaked < 1)) throw new Error("--soak takes a number of cycles");
+  if (soaked !== null) return benchSoak(soaked);
   await benchSweep(hosts, isQuick ? 9 : 25);
   await benchCycle(isQuick ? 10 : 30);
+  await benchSoak(isQuick ? 50 : 500);
 }
 
 function inOwnNetwork(): boolean {
