@@ -87,6 +87,7 @@ describe("the message catalogue", () => {
       "postgresql/column.walStatus",
       "etcd/title",
       "zookeeper/title",
+      "redis-sentinel/title",
       "patroni/title",
     ]);
     const latin = Object.entries(chinese).filter(([code, text]) => !/[\u4e00-\u9fff]/.test(text) && !names.has(code));

@@ -86,7 +86,10 @@ function group(walk: Walk): DiscoveredCluster[] {
       const key = `${engine} ${clusterKey}`;
       const known = clusters.get(key) ?? { engine, suggestedName: clusterName, nodes: [], members: [], problems: [] };
       const isTwin = known.members.some(
-        (other) => other.settings.dataDirectory === member.settings.dataDirectory && other.node === member.node,
+        (other) =>
+          other.node === member.node &&
+          other.settings.dataDirectory === member.settings.dataDirectory &&
+          other.settings.port === member.settings.port,
       );
       const isSecond = known.members.some((other) => other.node === member.node);
       const name = isSecond ? `${member.node}:${String(member.settings.port ?? "")}` : member.node;

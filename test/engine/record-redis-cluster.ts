@@ -13,7 +13,7 @@ import { startLab, type Lab } from "../lab/start-lab";
 import { openConsole, type Console } from "../live/console";
 import { openRecorder } from "./recorder";
 
-/** Records the cases of Redis Cluster from real ones: `npx tsx test/engine/record-redis-cluster.ts [members|troubles|one-host]`. */
+/** Records the cases of Redis Cluster from real ones: `npx tsx test/engine/record-redis-cluster.ts [members|troubles|limits|one-host]`. */
 const wanted = process.argv.slice(2);
 const redis = "redis-server";
 
@@ -230,7 +230,7 @@ async function troublingAll(lab: Lab, bench: Bench): Promise<void> {
   );
   await lab.run(
     ownerHost,
-    "for i in $(seq 40); do echo set big{6}:$i $(head -c 50000 /dev/zero | tr '\\\\0' x); done | redis-cli -c >/dev/null",
+    "for i in $(seq 40); do echo set big{6}:$i $(head -c 50000 /dev/zero | tr '\\0' x); done | redis-cli -c >/dev/null",
   );
   await pause(2_000);
   await keep("healthy-unbalanced", `1500 slots of ${takerHost} were moved to ${ownerHost}, and 2 MB lie in one slot`);
@@ -240,52 +240,60 @@ async function troublingAll(lab: Lab, bench: Bench): Promise<void> {
   await lab.faults.fillDisk(ownerHost, "/var/lib/redis");
   await lab.attempt(
     ownerHost,
-    "for i in $(seq 50); do echo set fill{$i}x $(head -c 30000 /dev/zero | tr '\\\\0' x); done | redis-cli -c >/dev/null",
+    "for i in $(seq 50); do echo set fill{$i}x $(head -c 30000 /dev/zero | tr '\\0' x); done | redis-cli -c >/dev/null",
   );
   await seat.until(says("PersistenceFails"));
   await keep("disk-full", `the data disk of ${ownerHost} is full`);
   await lab.faults.freeDisk(ownerHost, "/var/lib/redis");
   await seat.until((now) => !says("PersistenceFails")(now), 30_000);
+}
 
+/** Limits reached, restarts and lag: what takes two looks to see. */
+async function limitingAll(lab: Lab, bench: Bench): Promise<void> {
+  const { keep } = bench;
+  const { cli, well, copyOf } = handsOn(lab, bench);
+  await well();
   const used = Number(/used_memory:(\d+)/.exec(await cli("r2", "info memory"))?.[1]);
   await cli("r2", `config set maxmemory ${Math.round(used * 1.03)}`);
-  await cli("r4", "config set maxclients 2");
+  await cli("r4", "config set maxclients 25");
+  await lab.run("r4", "for i in $(seq 8); do (timeout 9 redis-cli subscribe nothing >/dev/null 2>&1 &); done");
   await Promise.all([
-    later(500, () => lab.attempt("r4", "for i in 1 2 3 4 5; do redis-cli ping; done")),
-    keep("limits", "r2 is near its memory limit, r4 has its two clients and refuses more", { withPrevious: true }),
+    later(1_000, () => lab.run("r4", "for i in $(seq 9); do (timeout 1 redis-cli subscribe nothing >/dev/null 2>&1 &); done")),
+    keep("limits", "r2 is near its memory limit; r4 has nearly all the clients it may have and has refused some", {
+      withPrevious: true,
+    }),
   ]);
   await cli("r2", "config set maxmemory 0");
-  // Its own limit refuses redis-cli; the service starts it with the standard one.
-  await lab.run("r4", "systemctl restart redis-server");
-  await cli(ownerHost, `config set maxmemory-policy allkeys-lru maxmemory 3mb`);
+  await lab.run("r4", "until redis-cli config set maxclients 10000 2>&1 | grep -q OK; do sleep 0.5; done");
+  await cli("r1", `config set maxmemory-policy allkeys-lru maxmemory 5mb`);
   await Promise.all([
-    later(300, () =>
-      lab.attempt(
-        ownerHost,
-        "for i in $(seq 2000); do echo set ev{0}:$i $(head -c 1000 /dev/zero | tr '\\\\0' x); done | redis-cli -c >/dev/null",
-      ),
-    ),
-    keep("keys-evicted", `${ownerHost} evicts at a limit of 3 MB`, { withPrevious: true }),
+    later(1_500, () => fill(lab, "r1", 6_000)),
+    keep("keys-evicted", "r1 evicts at a limit of 5 MB", { withPrevious: true }),
   ]);
-  await cli(ownerHost, "config set maxmemory-policy noeviction maxmemory 0");
+  await cli("r1", "config set maxmemory-policy noeviction maxmemory 0");
   await well();
   await Promise.all([
-    later(700, () => lab.faults.kill("r6", redis, { restarts: true })),
+    later(1_000, () => lab.faults.kill("r6", redis, { restarts: true })),
     keep("restarted", "r6 was killed and its unit started it again", { withPrevious: true }),
   ]);
   await well();
-
-  const lagging = await copyOf(ownerHost);
-  await lab.faults.limitRate(lagging, 400);
-  await lab.run(
-    ownerHost,
-    "for i in $(seq 40); do echo set lag{0}:$i $(head -c 20000 /dev/urandom | base64 -w0); done | redis-cli -c >/dev/null",
-  );
-  await keep("replica-lagging", `the network of ${lagging} lets 400 kbit/s through and 1 MB was written`);
+  const lagging = await copyOf("r1");
+  await lab.faults.limitRate(lagging, 3_000);
+  await fill(lab, "r1", 8_000);
+  await keep("replica-lagging", `the network of ${lagging} lets 3 Mbit/s through and 8 MB were written`);
   await lab.faults.limitNoRate(lagging);
 }
 
-for (const [name, record] of Object.entries({ members: losingMembers, troubles: troublingAll })) {
+/** Writes values of 1 kB into one slot of the host's own. */
+async function fill(lab: Lab, host: string, count: number): Promise<void> {
+  const script = "for i=1,tonumber(ARGV[1]) do redis.call('set', KEYS[1]..i, string.rep(tostring(i % 10), 1000)) end";
+  await lab.run(
+    host,
+    `for t in $(seq 99); do redis-cli set "{$t}probe" x 2>/dev/null | grep -q OK && break; done; redis-cli eval "${script}" 1 "{$t}fill" ${count}`,
+  );
+}
+
+for (const [name, record] of Object.entries({ members: losingMembers, troubles: troublingAll, limits: limitingAll })) {
   if (!isWanted(name)) continue;
   const lab = await startLab("redis-cluster", { say: console.log });
   try {

@@ -141,7 +141,7 @@ export function movesFor(snapshot: ClusterSnapshot, evened: Evened): readonly Sl
     const size = bytesPerSlot(giver);
     for (const taker of takers) {
       const amount = Math.min(giver.over, taker.under);
-      const count = Math.floor(evened === "slots" ? amount : amount / (size ?? Infinity));
+      const count = evened === "slots" ? Math.floor(amount) : steady(amount / (size ?? Infinity));
       if (count < 1) continue;
       moves.push({
         from: giver.member,
@@ -155,6 +155,12 @@ export function movesFor(snapshot: ClusterSnapshot, evened: Evened): readonly Sl
     }
   }
   return moves;
+}
+
+/** Rounded down to its three leading binary digits: bytes differ from one look to the next, and the same plan is to come of both. */
+export function steady(amount: number): number {
+  const step = 2 ** Math.max(0, Math.floor(Math.log2(amount)) - 2);
+  return Math.floor(amount / step) * step;
 }
 
 function planFor(snapshot: ClusterSnapshot, evened: Evened): BalancePlan | null {

@@ -9,6 +9,7 @@ import {
   claimants,
   contested,
   isEligible,
+  isUnknown,
   nameOf,
   nameOfId,
   nodeById,
@@ -56,14 +57,16 @@ const clusterDown: Rule = {
   },
 };
 
+/** A node says so also where slots have no owner, and for some seconds after it was cut off: then there is nobody it does not reach. */
 const nodeCutOff: Rule = {
   code: "redis-cluster/NodeCutOff",
   level: "degraded",
-  find: ({ nodes }) =>
-    nodes.filter(saysFail).map((node) => {
-      const lost =
-        node.nodes.kind === "value" ? node.nodes.value.filter(({ failure }) => failure !== "none").length : 0;
-      return { subject: memberSubject(node), facts: { member: node.member, lost }, evidence: viewEvidence(node) };
+  find: (snapshot) =>
+    snapshot.nodes.filter(saysFail).map((node) => {
+      const known = node.nodes.kind === "value" ? node.nodes.value : [];
+      const lost = known.filter(({ failure }) => failure !== "none").map((one) => nameOf(snapshot, one));
+      const facts = { member: node.member, lost: lost.join(", ") || "-" };
+      return { subject: memberSubject(node), facts, evidence: viewEvidence(node) };
     }),
 };
 
@@ -83,12 +86,11 @@ const splitView: Rule = {
       const ranges = contested(snapshot)
         .filter((one) => namesOf(one.by) === namesOf(by))
         .map(({ range }) => range);
-      const claims = by.map(
-        (node) => `${node.member} (${node.own?.configEpoch ?? 0}${saysFail(node) ? "" : ", serves"})`,
-      );
+      const epochs = by.map((node) => `${node.member} ${node.own?.configEpoch ?? 0}`).join(", ");
+      const serving = namesOf(by.filter((node) => !saysFail(node))) || "-";
       return {
         subject: { kind: "object", object: showRanges(ranges), member: by[0]?.member ?? "" },
-        facts: { members: namesOf(by), slots: showRanges(ranges), epochs: claims.join(", ") },
+        facts: { members: namesOf(by), slots: showRanges(ranges), epochs, serving },
         evidence: by.flatMap(viewEvidence),
       };
     });
@@ -132,9 +134,17 @@ export function isLost(snapshot: ClusterSnapshot, { master }: Shard): boolean {
       own.ranges.some(({ from }) => master.ranges.some((one) => from >= one.from && from <= one.to)),
   );
   if (claimedByOther) return false;
-  // A node that the others still hear is asked at a wrong address, or has died a moment ago.
-  if (node !== null && isGone(node)) return master.failure !== "none";
+  // One that others still hear is asked at a wrong address, or was only slow; a killed one loses its links at once, and is suspected later.
+  if (node !== null && isGone(node))
+    return master.failure !== "none" || (node.standing.kind === "stopped" && !isHeard(snapshot, master));
   return master.failure === "agreed" && (node === null || isUntold(node));
+}
+
+function isHeard({ nodes }: ClusterSnapshot, { id }: KnownNode): boolean {
+  return nodes.some(
+    (viewer) =>
+      viewer.nodes.kind === "value" && viewer.nodes.value.some((one) => one.id === id && !one.isMyself && one.isLinked),
+  );
 }
 
 function isReachable(snapshot: ClusterSnapshot, { id }: KnownNode): boolean {
@@ -330,12 +340,7 @@ const shardWithoutReplica: Rule = {
     snapshot.shards
       .filter(({ replicas }) => !replicas.some((one) => isEligible(snapshot, one)))
       .map(({ master, replicas }) => {
-        const unseen = replicas.flatMap((one) => {
-          const node = nodeById(snapshot, one.id);
-          // What a node that is cut off holds for failed may well serve on the other side.
-          const isHeard = one.failure === "none" || snapshot.leading?.state.isOk === false;
-          return node !== null && isUntold(node) && isHeard ? [node] : [];
-        });
+        const unseen = replicas.filter((one) => isUnknown(snapshot, one)).map((one) => nameOf(snapshot, one));
         const spare = snapshot.shards.filter(
           (other) => other.replicas.filter((one) => isEligible(snapshot, one)).length > 1,
         );
@@ -348,7 +353,7 @@ const shardWithoutReplica: Rule = {
           },
           evidence: shardEvidence(snapshot, master),
           ...(unseen.length > 0 && {
-            cannotTell: sentence("redis-cluster/not-all-seen", { members: namesOf(unseen) }),
+            cannotTell: sentence("redis-cluster/not-all-seen", { members: unseen.join(", ") }),
           }),
         };
       }),

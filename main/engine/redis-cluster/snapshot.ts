@@ -1,7 +1,7 @@
 import type { ToldClient } from "../../probe/parse/redis-lists";
 import type { Reading } from "../../probe/probe";
 import type { MemberReadings } from "../engine";
-import { infoOf, standingOf, type RedisServer } from "../redis-server/server";
+import { infoOf, isGone, isUntold, standingOf, type RedisServer } from "../redis-server/server";
 import type { ClusterSettings, ClusterState, RedisClusterProbes } from "./probes";
 import type { RedisClusterSite, redisClusterSettings } from "./settings";
 import { ownersOf, rangesWhere, type KnownNode, type SlotRange } from "./topology";
@@ -145,17 +145,29 @@ export function unowned(snapshot: ClusterSnapshot): readonly SlotRange[] {
   return rangesWhere((slot) => owners[slot] == null);
 }
 
-/** A replica that could take over: it serves, hears its master and was not told never to. */
+/** A replica that could take over: it serves, hears its master as long as that is there, and was not told never to. */
 export function isEligible(snapshot: ClusterSnapshot, replica: KnownNode): boolean {
   const node = nodeById(snapshot, replica.id);
   const info = node === null ? null : infoOf(node);
+  const master = replica.masterId === null ? null : nodeById(snapshot, replica.masterId);
   return (
     info?.replication?.role === "replica" &&
-    info.replication.isLinkUp &&
+    (info.replication.isLinkUp || (master !== null && isGone(master))) &&
     info.persistence?.isLoading !== true &&
     replica.failure === "none" &&
     !replica.flags.includes("nofailover")
   );
+}
+
+/** A replica of which nothing is known here, and that the cluster did not agree is gone. */
+export function isUnknown(snapshot: ClusterSnapshot, { id, failure }: KnownNode): boolean {
+  const node = nodeById(snapshot, id);
+  return failure !== "agreed" && (node === null || isUntold(node));
+}
+
+/** The leading view is one of a node that is cut off, and those who could tell better are not seen: it says nothing of the whole. */
+export function isBlind({ leading, nodes }: ClusterSnapshot): boolean {
+  return leading === null || (!leading.state.isOk && nodes.some(isUntold));
 }
 
 /** The node timeout as any node tells it; Redis's own standard where none may be asked. */

@@ -1,7 +1,6 @@
 import type { Tolerance } from "../../../contract/tolerance";
 import { sentence } from "../../../contract/sentence";
-import { isUntold } from "../redis-server/server";
-import { isEligible, nameOf, nodeById, type ClusterSnapshot, type Shard } from "./snapshot";
+import { isBlind, isEligible, nameOf, nodeById, type ClusterSnapshot, type Shard } from "./snapshot";
 
 /**
  * What may still fail. Votes and replicas are counted as the cluster's own view and the servers' own words prove them; the least of all
@@ -9,9 +8,7 @@ import { isEligible, nameOf, nodeById, type ClusterSnapshot, type Shard } from "
  */
 export function redisClusterTolerance(snapshot: ClusterSnapshot): readonly Tolerance[] {
   const { leading, shards } = snapshot;
-  // A view from the small side of a cut tells nothing of what those that this desktop cannot see have among them.
-  const isCutOff = leading?.state.isOk === false && snapshot.nodes.some(isUntold);
-  if (leading === null || shards.length === 0 || isCutOff)
+  if (leading === null || shards.length === 0 || isBlind(snapshot))
     return [unknown("votes", 0), unknown("replicas", 1), unknown("hosts", 1)];
   const evidence = [leading.node.nodes.evidence.id, ...snapshot.nodes.map((node) => node.info.evidence.id)];
   const majority = Math.floor(shards.length / 2) + 1;

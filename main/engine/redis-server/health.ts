@@ -117,11 +117,12 @@ function memoryFragmented(server: RedisServer): Seen | null {
 
 function clientsNearLimit(server: RedisServer): Seen | null {
   const clients = infoOf(server)?.clients ?? null;
-  if (clients?.most == null || clients.connected / clients.most < clientsWatchRatio) return null;
-  return {
-    facts: { member: server.member, connected: clients.connected, most: clients.most },
-    level: clients.connected / clients.most >= clientsDegradedRatio ? "degraded" : "watch",
-  };
+  if (clients?.most == null) return null;
+  const connected = clients.connected + clients.busConnections;
+  const ratio = connected / clients.most;
+  if (ratio < clientsWatchRatio) return null;
+  const facts = { member: server.member, connected, most: clients.most };
+  return { facts, level: ratio >= clientsDegradedRatio ? "degraded" : "watch" };
 }
 
 function connectionsRejected(server: RedisServer): Seen | null {

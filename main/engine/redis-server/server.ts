@@ -58,11 +58,15 @@ export function standingOf(info: Reading<RedisInfo>, liveness: Reading<Liveness>
   if (info.kind === "value") return { kind: "serving", info: info.value };
   const { reason } = info;
   if (liveness.kind !== "value") return { kind: "unseen", reason };
-  // Another service answered at the port: the address is wrong, and nothing is proven about the server.
-  if (reason.code === "wire/garbled") return { kind: "refusing", reason };
-  if (liveness.value.kind === "not-running") return { kind: "stopped" };
+  if (liveness.value.kind === "not-running")
+    return isAnswer(reason) ? { kind: "refusing", reason } : { kind: "stopped" };
   const isSilent = reason.code === "wire/silent" || reason.code === "ssh/deadline" || liveness.value.isStopped;
   return isSilent ? { kind: "hung", pid: liveness.value.pid, reason } : { kind: "refusing", reason };
+}
+
+/** Something answered at the port, so that a host which sees no such process was asked for the wrong one. */
+function isAnswer({ code }: Sentence): boolean {
+  return /^(?:wire|probe)\//.test(code) && code !== "wire/connection-lost";
 }
 
 export function infoOf(server: RedisServer): RedisInfo | null {

@@ -26,6 +26,8 @@ export interface RedisInfo {
 
 export interface RedisClients {
   readonly connected: number;
+  /** Of the cluster's bus; they count against the limit as clients do. */
+  readonly busConnections: number;
   readonly most: number | null;
   readonly blocked: number | null;
 }
@@ -121,6 +123,7 @@ export function parseInfo(text: string): RedisInfo {
     executable: fields.maybe("executable") ?? "",
     clients: {
       connected: fields.number("connected_clients"),
+      busConnections: fields.maybeNumber("cluster_connections") ?? 0,
       most: fields.maybeNumber("maxclients"),
       blocked: fields.maybeNumber("blocked_clients"),
     },

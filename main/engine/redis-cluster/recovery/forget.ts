@@ -1,6 +1,6 @@
 import { sentence, type Sentence } from "../../../../contract/sentence";
 import type { RecoveryAction } from "../../engine";
-import { isGone, isUntold, namesOf } from "../../redis-server/server";
+import { isUntold, namesOf } from "../../redis-server/server";
 import { loginOf } from "../../redis-server/settings";
 import { nothingToDo } from "../../redis-server/steps";
 import { nameOf, nodeById, type ClusterNode, type ClusterSnapshot } from "../snapshot";
@@ -64,6 +64,8 @@ function objectionsTo(snapshot: ClusterSnapshot, node: KnownNode): readonly Sent
   return [
     node.ranges.length > 0 ? sentence("redis-cluster/still-owns-slots", { name }) : null,
     followers.length > 0 ? sentence("redis-cluster/still-copied", { name, members: namesOf(followers) }) : null,
-    member !== null && !isGone(member) ? sentence("redis-cluster/not-proven-stopped", { member: name }) : null,
+    member !== null && member.standing.kind !== "stopped"
+      ? sentence("redis-cluster/not-proven-stopped", { member: name })
+      : null,
   ].filter((reason) => reason !== null);
 }

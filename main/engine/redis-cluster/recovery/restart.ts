@@ -68,10 +68,11 @@ function control(node: ClusterNode): readonly Sentence[] {
 /** A master with slots is not restarted while a replica could take its place; one that hangs may still be the only copy. */
 function objectionsTo(snapshot: ClusterSnapshot, node: ClusterNode): readonly Sentence[] {
   const shard = snapshot.shards.find(({ master }) => master.id === node.id);
-  if (shard === undefined) return control(node);
-  const canHandOver = shard.replicas.some((one) => isEligible(snapshot, one));
-  const slots = countSlots(shard.master.ranges);
-  if (isGone(node))
-    return canHandOver ? [sentence("redis-cluster/fail-over-first", { member: node.member, slots })] : control(node);
-  return [sentence("redis-cluster/fail-over-first", { member: node.member, slots })];
+  const slots = countSlots(shard?.master.ranges ?? node.own?.ranges ?? []);
+  if (slots === 0) return control(node);
+  const canHandOver = shard?.replicas.some((one) => isEligible(snapshot, one)) ?? true;
+  // One that hangs serves nobody; where no replica could take its place, ending it is all that is left.
+  return isGone(node) && !canHandOver
+    ? control(node)
+    : [sentence("redis-cluster/fail-over-first", { member: node.member, slots })];
 }

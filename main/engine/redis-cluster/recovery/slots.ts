@@ -3,7 +3,7 @@ import type { Claim, Effect, RecoveryAction, Step } from "../../engine";
 import { isGone, isUntold, infoOf, namesOf } from "../../redis-server/server";
 import { loginOf } from "../../redis-server/settings";
 import { nothingToDo } from "../../redis-server/steps";
-import { movesFor, wholeCluster, type Evened, type SlotMove } from "../balance";
+import { movesFor, steady, wholeCluster, type Evened, type SlotMove } from "../balance";
 import {
   claimants,
   contested,
@@ -244,7 +244,7 @@ function chunksOf(move: SlotMove): readonly SlotMove[] {
   const bytesPerSlot = move.bytes === null || move.count === 0 ? 0 : move.bytes / move.count;
   const size = Math.max(
     1,
-    Math.min(chunkSlots, bytesPerSlot === 0 ? chunkSlots : Math.floor(chunkBytes / bytesPerSlot)),
+    Math.min(chunkSlots, bytesPerSlot === 0 ? chunkSlots : steady(chunkBytes / bytesPerSlot)),
   );
   return Array.from({ length: Math.ceil(move.count / size) }, (_, at) => {
     const count = Math.min(size, move.count - at * size);
