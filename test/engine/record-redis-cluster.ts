@@ -258,7 +258,9 @@ async function limitingAll(lab: Lab, bench: Bench): Promise<void> {
   await cli("r4", "config set maxclients 25");
   await lab.run("r4", "for i in $(seq 8); do (timeout 9 redis-cli subscribe nothing >/dev/null 2>&1 &); done");
   await Promise.all([
-    later(1_000, () => lab.run("r4", "for i in $(seq 9); do (timeout 1 redis-cli subscribe nothing >/dev/null 2>&1 &); done")),
+    later(1_000, () =>
+      lab.run("r4", "for i in $(seq 9); do (timeout 1 redis-cli subscribe nothing >/dev/null 2>&1 &); done"),
+    ),
     keep("limits", "r2 is near its memory limit; r4 has nearly all the clients it may have and has refused some", {
       withPrevious: true,
     }),

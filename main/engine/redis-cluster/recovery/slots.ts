@@ -242,10 +242,7 @@ function rebalance(evened: Evened): RecoveryAction<ClusterSnapshot> {
 
 function chunksOf(move: SlotMove): readonly SlotMove[] {
   const bytesPerSlot = move.bytes === null || move.count === 0 ? 0 : move.bytes / move.count;
-  const size = Math.max(
-    1,
-    Math.min(chunkSlots, bytesPerSlot === 0 ? chunkSlots : steady(chunkBytes / bytesPerSlot)),
-  );
+  const size = Math.max(1, Math.min(chunkSlots, bytesPerSlot === 0 ? chunkSlots : steady(chunkBytes / bytesPerSlot)));
   return Array.from({ length: Math.ceil(move.count / size) }, (_, at) => {
     const count = Math.min(size, move.count - at * size);
     return { ...move, count, bytes: move.bytes === null ? null : Math.round(bytesPerSlot * count) };
