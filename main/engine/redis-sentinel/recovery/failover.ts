@@ -13,7 +13,7 @@ import {
   type Sentinel,
   type SentinelSnapshot,
 } from "../snapshot";
-import { disagreement, holds, noGoodReplica, notCalm, votesAreThere } from "./judges";
+import { disagreement, holds, noGoodReplica, notCalm, stillHeard, unseenCandidate, votesAreThere } from "./judges";
 
 /** What the replica to be promoted may be behind; it does not wait for the rest. */
 const lagAllowedBytes = 1 << 20;
@@ -31,9 +31,12 @@ export const failover: RecoveryAction<SentinelSnapshot> = {
   objections: (snapshot) => {
     const master = soleMaster(snapshot);
     if (master === null) return [sentence("redis-sentinel/no-sole-master")];
-    return [disagreement(snapshot, master.member), notCalm(snapshot), noGoodReplica(snapshot, lagAllowedBytes)].filter(
-      (reason) => reason !== null,
-    );
+    return [
+      disagreement(snapshot, master.member),
+      notCalm(snapshot),
+      noGoodReplica(snapshot, lagAllowedBytes),
+      unseenCandidate(snapshot),
+    ].filter((reason) => reason !== null);
   },
   targets: (snapshot) => mastersOf(snapshot).map(({ member }) => ({ target: member, objections: [] })),
   plan: (snapshot, target) => {
@@ -45,7 +48,13 @@ export const failover: RecoveryAction<SentinelSnapshot> = {
       steps: [
         {
           ...failoverStep(asked),
-          stillSafe: [holds.soleMaster(target), holds.agree(target), holds.calm(), holds.goodReplica(lagAllowedBytes)],
+          stillSafe: [
+            holds.soleMaster(target),
+            holds.agree(target),
+            holds.calm(),
+            holds.goodReplica(lagAllowedBytes),
+            holds.candidatesSeen(),
+          ],
           achieved: [moved, holds.demoted(target)],
         },
       ],
@@ -78,7 +87,7 @@ export const failoverAfterLoss: RecoveryAction<SentinelSnapshot> = {
   },
   targets: (snapshot) => {
     const lost = toldMaster(snapshot);
-    return lost === null ? [] : [{ target: lost.member, objections: proof(lost) }];
+    return lost === null ? [] : [{ target: lost.member, objections: proof(snapshot, lost) }];
   },
   plan: (snapshot, target) => {
     const lost = toldMaster(snapshot);
@@ -90,7 +99,14 @@ export const failoverAfterLoss: RecoveryAction<SentinelSnapshot> = {
         ...steps.endHung(lost),
         {
           ...failoverStep(asked),
-          stillSafe: [holds.stopped(target), holds.noMaster(), holds.anyReplica(), holds.noVotes(), holds.calm()],
+          stillSafe: [
+            holds.stopped(target),
+            holds.unheard(target),
+            holds.noMaster(),
+            holds.anyReplica(),
+            holds.noVotes(),
+            holds.calm(),
+          ],
           achieved: [moved],
         },
       ],
@@ -107,18 +123,23 @@ export const failoverAfterLoss: RecoveryAction<SentinelSnapshot> = {
   },
 };
 
-function proof(lost: DataServer): readonly Sentence[] {
-  return isGone(lost) ? [] : [sentence("redis-sentinel/not-proven-stopped", { member: lost.member })];
+/** Its host's word, and no sentinel that hears it: the two are asked at different places. */
+function proof(snapshot: SentinelSnapshot, lost: DataServer): readonly Sentence[] {
+  if (!isGone(lost)) return [sentence("redis-sentinel/not-proven-stopped", { member: lost.member })];
+  const heard = stillHeard(snapshot, lost.member);
+  return heard === null ? [] : [heard];
 }
 
 function toldMaster(snapshot: SentinelSnapshot): DataServer | null {
   return snapshot.told === null ? null : dataAt(snapshot, snapshot.told.address);
 }
 
-/** A sentinel on another host than the master's where there is one. */
+/** Of the sentinels that know of the latest failover, one on another host than the master's where there is one. */
 function elsewhere(snapshot: SentinelSnapshot, host: string): Sentinel | null {
-  const watching = watchingSentinels(snapshot);
-  return watching.find(({ node }) => node !== host) ?? watching[0] ?? null;
+  const latest = watchingSentinels(snapshot).filter(
+    ({ master }) => master.kind === "value" && master.value.configEpoch === snapshot.told?.configEpoch,
+  );
+  return latest.find(({ node }) => node !== host) ?? latest[0] ?? null;
 }
 
 function failoverStep(asked: Sentinel): Omit<Step, "stillSafe" | "achieved"> {

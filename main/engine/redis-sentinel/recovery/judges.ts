@@ -1,10 +1,11 @@
 import { sentence, type Fact, type Sentence } from "../../../../contract/sentence";
 import type { Claim, Judge } from "../../engine";
 import { numberOf } from "../../figure-of";
-import { infoOf, namesOf, replicationOf } from "../../redis-server/server";
+import { infoOf, isUntold, namesOf, replicationOf } from "../../redis-server/server";
 import { memberOf, serverHolds, serverJudges } from "../../redis-server/steps";
 import { lagBytes } from "../members";
 import {
+  dataAt,
   hasVotes,
   isEligible,
   mastersOf,
@@ -31,6 +32,8 @@ export const holds = {
   agree: (member: string): Claim => sentence("redis-sentinel/holds.agree", { member }),
   noVotes: (): Claim => sentence("redis-sentinel/holds.no-votes"),
   calm: (): Claim => sentence("redis-sentinel/holds.calm"),
+  candidatesSeen: (): Claim => sentence("redis-sentinel/holds.candidates-seen"),
+  unheard: (member: string): Claim => sentence("redis-sentinel/holds.unheard", { member }),
   movedOn: (member: string, configEpoch: number): Claim =>
     sentence("redis-sentinel/holds.moved-on", { member, configEpoch }),
   demoted: (member: string): Claim => sentence("redis-sentinel/holds.demoted", { member }),
@@ -55,6 +58,8 @@ export const redisSentinelJudges: Readonly<Record<string, Judge<SentinelSnapshot
   "redis-sentinel/holds.agree": (now, facts) => disagreement(now, memberOf(facts)),
   "redis-sentinel/holds.no-votes": (now) => votesAreThere(now),
   "redis-sentinel/holds.calm": (now) => notCalm(now),
+  "redis-sentinel/holds.candidates-seen": (now) => unseenCandidate(now),
+  "redis-sentinel/holds.unheard": (now, facts) => stillHeard(now, memberOf(facts)),
   "redis-sentinel/holds.moved-on": (now, facts) => notMovedOn(now, facts),
   "redis-sentinel/holds.demoted": (now, facts) => {
     const one = memberIn(now, memberOf(facts));
@@ -105,12 +110,42 @@ export function noGoodReplica(now: SentinelSnapshot, allowedBytes: number): Sent
   return good.length > 0 ? null : sentence("redis-sentinel/no-good-replica");
 }
 
-/** Every sentinel that watches gives this member's address to clients. */
+/** Every sentinel that watches gives this member's address to clients, and knows of the same failover: one behind would be outvoted. */
 export function disagreement(now: SentinelSnapshot, member: string): Sentence | null {
   const watching = watchingSentinels(now);
   if (watching.length === 0) return sentence("redis-sentinel/nobody-watches");
   const other = watching.find(({ master }) => master.kind === "value" && nameAt(now, master.value.address) !== member);
-  return other === undefined ? null : sentence("redis-sentinel/names-other", { member: other.member, master: member });
+  if (other !== undefined) return sentence("redis-sentinel/names-other", { member: other.member, master: member });
+  const latest = now.told?.configEpoch ?? 0;
+  const behind = watching.find(({ master }) => master.kind === "value" && master.value.configEpoch !== latest);
+  return behind === undefined ? null : sentence("redis-sentinel/knows-earlier", { member: behind.member });
+}
+
+/** A server that a sentinel hears and that is not seen here may be the one it promotes, and nobody here could tell. */
+export function unseenCandidate(now: SentinelSnapshot): Sentence | null {
+  const heard = watchingSentinels(now).flatMap(({ replicas }) =>
+    replicas.kind === "value" ? replicas.value.filter(({ flags, priority }) => isHeard(flags) && priority !== 0) : [],
+  );
+  const unseen = heard.filter(({ address }) => {
+    const server = dataAt(now, address);
+    return server === null || isUntold(server);
+  });
+  if (unseen.length === 0) return null;
+  const names = new Set(unseen.map(({ address }) => nameAt(now, address)));
+  return sentence("redis-sentinel/promotable-unseen", { members: [...names].join(", ") });
+}
+
+function isHeard(flags: readonly string[]): boolean {
+  return !["s_down", "o_down", "disconnected"].some((flag) => flags.includes(flag));
+}
+
+/** A sentinel hears the master it tells, so that this desktop asks at a wrong place or it is back. */
+export function stillHeard(now: SentinelSnapshot, member: string): Sentence | null {
+  const one = watchingSentinels(now).find(
+    ({ master }) =>
+      master.kind === "value" && nameAt(now, master.value.address) === member && isHeard(master.value.flags),
+  );
+  return one === undefined ? null : sentence("redis-sentinel/hears-it", { member: one.member, master: member });
 }
 
 /** Sentinels that have the votes fail over by themselves; one that did so without them would make a second master. */
