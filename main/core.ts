@@ -93,7 +93,8 @@ export function createCore(parts: CoreParts): Core {
       platform: process.platform,
     }),
   });
-  const wire = createWire(createPasswords(kept));
+  const passwords = createPasswords(kept);
+  const wire = createWire(passwords);
   const trust = createTrust({
     clock,
     tilted: () => {
@@ -153,6 +154,7 @@ export function createCore(parts: CoreParts): Core {
     questions,
     access,
     secrets,
+    passwords,
     vault,
     kept,
     hostKeys: createHostKeyDesk({

@@ -5,7 +5,7 @@ import { randomUUID } from "node:crypto";
 import type { Assessment } from "../../contract/assessment";
 import type { Gives, RequestName, Takes } from "../../contract/channels";
 import { importFormatSchema } from "../../contract/hosts";
-import type { Level } from "../../contract/health";
+import type { Finding, Level } from "../../contract/health";
 import type { Question } from "../../contract/inventory";
 import { say } from "../../contract/say";
 import { languageSchema, sentence, type Language, type Sentence } from "../../contract/sentence";
@@ -26,6 +26,8 @@ export interface CommandParts {
 
 /** As monitoring plugins end: 0 ok, 1 warning, 2 critical, 3 unknown. */
 const exitCodes: Readonly<Record<Level, number>> = { ok: 0, watch: 1, degraded: 1, critical: 2, unknown: 3 };
+/** The worst first, as the view has it. */
+const order: readonly Level[] = ["critical", "degraded", "unknown", "watch"];
 const words: Readonly<Record<number, string>> = { 0: "OK", 1: "WARNING", 2: "CRITICAL", 3: "UNKNOWN" };
 
 /** Something in the way, already said in full; the command ends with 3. */
@@ -198,15 +200,19 @@ async function check(context: Context, name: string | undefined): Promise<number
   // A doubt beside something bad does not hide it; a doubt beside nothing but small things does.
   const doubts = findings.filter((finding) => finding.level === "unknown").length;
   const code = level === "watch" && doubts > 0 ? 3 : exitCodes[level];
-  const shown = findings.filter(({ explainedBy }) => explainedBy === null);
-  const first =
-    shown[0] === undefined ? tell(sentence("cli/all-well", { name, count: members.length })) : tell(shown[0]);
+  const lines = findings
+    .filter(({ explainedBy }) => explainedBy === null)
+    .sort((one, other) => order.indexOf(one.level) - order.indexOf(other.level))
+    .map((finding) => ({ level: finding.level, text: `${tell(finding)} ${whatToDo(finding, tell)}` }));
+  const first = lines[0]?.text ?? tell(sentence("cli/all-well", { name, count: members.length }));
   parts.out(`EVENKEEL ${words[code] ?? ""} - ${name}: ${first}`);
-  for (const finding of shown) {
-    const reason = finding.reason === undefined ? "" : ` ${tell(finding.reason)}`;
-    parts.out(`[${finding.level}] ${tell(finding)}${reason}`);
-  }
+  for (const { level: ofLine, text } of lines) parts.out(`[${ofLine}] ${text}`);
   return code;
+}
+
+/** Why it cannot be told says what to do as well; what is seen for certain has its remedy. */
+function whatToDo({ code, facts, reason }: Finding, tell: Context["tell"]): string {
+  return tell(reason ?? sentence(`${code}.remedy`, facts));
 }
 
 async function report(

@@ -34,6 +34,7 @@ import { RequestError, type Handlers } from "./answer";
 import type { HostKeyDesk } from "./host-keys";
 import { createImportDesk, withImported } from "./imports";
 import type { KeptSecretsAsker } from "./kept-secrets";
+import type { Passwords } from "./passwords";
 import type { Questions } from "./questions";
 
 export interface HandlerParts {
@@ -45,6 +46,7 @@ export interface HandlerParts {
   readonly questions: Questions;
   readonly access: Access;
   readonly secrets: SessionSecrets;
+  readonly passwords: Passwords;
   readonly vault: SecretVault;
   readonly kept: KeptSecretsAsker;
   readonly hostKeys: HostKeyDesk;
@@ -180,7 +182,11 @@ export function createHandlers(parts: HandlerParts): CoreHandlers {
     "host-key:read": ({ login }) => parts.hostKeys.read(login),
     "host-key:replace": (replacement) => parts.hostKeys.replace(replacement),
     "logins:stopped": () => Promise.resolve([...parts.secrets.stopped()]),
-    "logins:ask-again": () => Promise.resolve(parts.secrets.askAgain()),
+    "logins:ask-again": () => {
+      parts.secrets.askAgain();
+      parts.passwords.askAgain();
+      return Promise.resolve();
+    },
     "secrets:read": () => parts.vault.read(),
     "secrets:forget": async ({ name }) => {
       await parts.vault.forget(name);

@@ -1,11 +1,16 @@
 import { targetName, type PasswordSource, type ServiceLogin } from "../probe/wire/wire";
 import type { Asker } from "../ssh/asker";
 
-/** Two wrong passwords are enough to lock an account; after them nobody is asked until the app starts anew. */
+/** Two wrong passwords are enough to lock an account; after them nobody is asked until the person says so. */
 const attempts = 2;
 
+export interface Passwords extends PasswordSource {
+  /** The person's act: every password may be asked for again. */
+  askAgain(): void;
+}
+
 /** Passwords of databases, asked of the person once and kept for as long as the app runs, in memory only. */
-export function createPasswords(asker: Asker): PasswordSource {
+export function createPasswords(asker: Asker): Passwords {
   const known = new Map<string, string>();
   const refusals = new Map<string, number>();
   const asking = new Map<string, Promise<string | null>>();
@@ -40,5 +45,6 @@ export function createPasswords(asker: Asker): PasswordSource {
       known.delete(key);
       refusals.set(key, (refusals.get(key) ?? 0) + 1);
     },
+    askAgain: () => refusals.clear(),
   };
 }

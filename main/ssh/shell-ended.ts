@@ -8,7 +8,7 @@ const mostCharacters = 500;
 
 /** Pure. Why a login shell ended before it could be asked anything, by what it printed. */
 export function shellEnded(node: string, printed: string): SshError {
-  const problem = visible(printed.trim()).slice(0, mostCharacters) || "it ended at once";
+  const problem = visible(printed.trim()).slice(0, mostCharacters) || "ssh/shell-said-nothing";
   if (expired.test(printed)) return new SshError("password-expired", node);
   if (unavailable.test(printed)) return new SshError("account-unusable", node, { problem });
   return new SshError("shell-unusable", node, { problem });

@@ -6,6 +6,9 @@ import { shellEnded } from "./shell-ended";
 import { SshError } from "./ssh-error";
 import type { ShellChannel } from "./transport";
 
+/** No greeting is this long: what prints on and on before the first answer would only hold everybody until the deadline. */
+const longestNoiseBytes = 1 << 20;
+
 /** The shell was given up before this was sent to it: whoever asked may ask the next one. */
 export class NeverSent extends Error {}
 
@@ -45,17 +48,27 @@ export function createShellWorker(
   let stderrTail = "";
   /** What came on stdout before the first answer: a shell that is none says why there. */
   let noise = "";
+  let noiseBytes = 0;
   let hasAnswered = false;
 
   channel.write(workerPreamble);
   channel.on("data", (chunk: Buffer) => {
     if (!hasAnswered) noise = (noise + chunk.toString("utf8")).slice(-500);
     if (current?.reader.push(chunk) === true) finish();
+    else if (current?.reader.hasStarted !== true) hear(chunk);
   });
   // Login scripts may print here; it must be drained or the channel stalls, and it tells why a shell is unusable.
-  channel.stderr.on("data", (chunk: Buffer) => (stderrTail = (stderrTail + chunk.toString("utf8")).slice(-500)));
+  channel.stderr.on("data", (chunk: Buffer) => {
+    stderrTail = (stderrTail + chunk.toString("utf8")).slice(-500);
+    hear(chunk);
+  });
   channel.on("error", (error: Error) => end(new SshError("link-lost", parts.node, { problem: error.message })));
   channel.on("close", () => end(shellEnded(parts.node, `${noise}\n${stderrTail}`)));
+
+  function hear(chunk: Buffer): void {
+    noiseBytes += hasAnswered ? 0 : chunk.length;
+    if (noiseBytes > longestNoiseBytes) end(new SshError("shell-floods", parts.node, { bytes: noiseBytes }));
+  }
 
   function next(): void {
     if (current !== null || ended !== null) return;

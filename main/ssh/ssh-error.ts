@@ -36,6 +36,7 @@ export const sshErrorKinds = [
   "channel-refused",
   "dial-refused",
   "shell-unusable",
+  "shell-floods",
   "garbled",
   "config-unreadable",
   "dropped",
