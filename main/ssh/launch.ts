@@ -23,12 +23,19 @@ export function commandLine(command: Command, login: { readonly account: string;
   return quote([...change, ...command.argv]);
 }
 
-/** What a shell worker is told once, before any script. */
-export const workerPreamble = `${environment}\n`;
+/** What a shell worker is told once, before any script. `ek` frames a function: no subshell, so no process. */
+export const workerPreamble =
+  `${environment}\n` +
+  `ek() { printf '\\n%s\\n' "$1+"; "$2" </dev/null 2>/dev/null; printf '\\n%s %s\\n' "$1-" "$?"; }\n`;
 
-/** Frames a script of builtins for the worker: no subshell, so no process. */
-export function framedRead(script: string, nonce: string): string {
-  return `printf '\\n%s\\n' ${nonce}+\neval ${quote([`${script}\n`])} </dev/null 2>/dev/null\nprintf '\\n%s %s\\n' ${nonce}- "$?"\n`;
+/** Tells a script of builtins to the worker, so that asking for it again is a short line: bash reads what it is told a byte a call. */
+export function toldScript(name: string, script: string): string {
+  return `${name}() {\n${script}\n}\n`;
+}
+
+/** Asks the worker for what it was told under this name. */
+export function framedRead(name: string, nonce: string): string {
+  return `ek ${nonce} ${name}\n`;
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Clock } from "../clock";
 import type { Limits, Output } from "./access";
 import { FrameReader } from "./frame-reader";
-import { framedRead, workerPreamble } from "./launch";
+import { framedRead, toldScript, workerPreamble } from "./launch";
 import { shellEnded } from "./shell-ended";
 import { SshError } from "./ssh-error";
 import type { ShellChannel } from "./transport";
@@ -31,6 +31,9 @@ interface Request {
   readonly askedAtMs: number;
 }
 
+/** More scripts than a node's members ask for; beyond that the shell is told anew, under the names it knows. */
+const mostTold = 64;
+
 /** Takes over a channel on which the launcher was just executed. */
 export function createShellWorker(
   channel: ShellChannel,
@@ -43,6 +46,8 @@ export function createShellWorker(
   },
 ): ShellWorker {
   const queue: Request[] = [];
+  /** The name under which the shell was told each script. */
+  const told = new Map<string, string>();
   let current: { request: Request; reader: FrameReader; timer: NodeJS.Timeout } | null = null;
   let ended: SshError | NeverSent | null = null;
   let stderrTail = "";
@@ -86,7 +91,16 @@ export function createShellWorker(
       leftMs,
     );
     current = { request, reader: new FrameReader(nonce, request.limits.maxBytes), timer };
-    channel.write(framedRead(request.script, nonce));
+    channel.write(asked(request.script, nonce));
+  }
+
+  function asked(script: string, nonce: string): string {
+    const known = told.get(script);
+    if (known !== undefined) return framedRead(known, nonce);
+    if (told.size === mostTold) told.clear();
+    const name = `ek${told.size}`;
+    told.set(script, name);
+    return toldScript(name, script) + framedRead(name, nonce);
   }
 
   function finish(): void {

@@ -17,7 +17,15 @@ import { startSshd } from "../lab/sshd";
 import { measure, median, rssMiB, type Measured } from "./measure";
 
 /** What the peers ask for: the files that the pulse reads, with one program. */
-const peerCommand = ["cat", "/proc/loadavg", "/proc/meminfo", "/proc/stat", "/proc/uptime", "/proc/vmstat"] as const;
+const peerCommand = [
+  "cat",
+  "/proc/loadavg",
+  "/proc/meminfo",
+  "/proc/stat",
+  "/proc/uptime",
+  "/proc/sys/kernel/random/boot_id",
+  "/sys/devices/system/cpu/online",
+] as const;
 const limits = { deadlineMs: 60_000, maxBytes: 1 << 20 };
 
 /** Sweeps `hosts` loopback addresses behind one real sshd: the pulse, one exec a host on the same connections, and clush. */

@@ -17,7 +17,8 @@ const node = (host: Host): Subject => ({ kind: "node", node: host.node });
 /** Why a part of a host could not be read, or null when all of it was. */
 function unread(host: Host): Sentence | null {
   if (host.pulse.kind !== "value") return host.pulse.reason;
-  return host.facts.kind === "value" ? null : host.facts.reason;
+  if (host.facts.kind !== "value") return host.facts.reason;
+  return host.kills.kind === "value" ? null : host.kills.reason;
 }
 
 /** A rule over each host by itself. */
@@ -51,7 +52,7 @@ export const linuxHealth: readonly HealthRule<HostsSnapshot>[] = [
             {
               subject: node(host),
               facts: { node: host.node },
-              evidence: [host.pulse.evidence.id, host.facts.evidence.id],
+              evidence: [host.pulse.evidence.id, host.facts.evidence.id, host.kills.evidence.id],
               cannotTell: unread(host) ?? sentence("linux/no-clock"),
             },
           ]
@@ -86,7 +87,7 @@ export const linuxHealth: readonly HealthRule<HostsSnapshot>[] = [
             {
               subject: node(host),
               facts: { node: host.node, count: host.oomKillsSinceLast },
-              evidence: [host.pulse.evidence.id],
+              evidence: [host.kills.evidence.id],
             },
           ]
         : [],

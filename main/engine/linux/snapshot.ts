@@ -1,7 +1,7 @@
 import type { Reachability } from "../../../contract/health";
 import type { MemberReadings, SettingFields } from "../engine";
 import type { Reading } from "../../probe/probe";
-import type { HostFacts, LinuxProbes, Pulse } from "./probes";
+import type { HostFacts, Kills, LinuxProbes, Pulse } from "./probes";
 
 /** One host as it answered; what it did not answer keeps its reason. */
 export interface Host {
@@ -9,8 +9,10 @@ export interface Host {
   readonly reachability: Reachability;
   readonly pulse: Reading<Pulse>;
   readonly facts: Reading<HostFacts>;
+  readonly kills: Reading<Kills>;
   /** Busy share of all processors since the cycle before; null until there are two readings of the same boot. */
   readonly cpuBusyRatio: number | null;
+  /** Since the count was read before; null while there are no two counts of the same boot. */
   readonly oomKillsSinceLast: number | null;
 }
 export interface HostsSnapshot {
@@ -20,23 +22,31 @@ export interface HostsSnapshot {
 export function snapshotHosts(members: readonly MemberReadings<SettingFields, LinuxProbes>[]): HostsSnapshot {
   return {
     hosts: members.map(({ site, reachability, readings, previous }) => {
-      const now = readings.pulse.kind === "value" ? readings.pulse.value : null;
-      const before = previous?.pulse.kind === "value" ? previous.pulse.value : null;
-      // After a reboot every counter starts again; the difference to the boot before means nothing.
-      const sameBoot = now !== null && before !== null && now.bootId === before.bootId ? { now, before } : null;
+      const pulses = sameBoot(readings.pulse, previous?.pulse);
+      const kills = sameBoot(readings.kills, previous?.kills);
       return {
         node: site.node,
         reachability,
         pulse: readings.pulse,
         facts: readings.facts,
-        cpuBusyRatio: sameBoot && busyRatio(sameBoot.before, sameBoot.now),
+        kills: readings.kills,
+        cpuBusyRatio: pulses && busyRatio(pulses.before, pulses.now),
         oomKillsSinceLast:
-          sameBoot?.now.oomKills == null || sameBoot.before.oomKills === null
+          kills === null || kills.now.oomKills === null || kills.before.oomKills === null
             ? null
-            : sameBoot.now.oomKills - sameBoot.before.oomKills,
+            : kills.now.oomKills - kills.before.oomKills,
       };
     }),
   };
+}
+
+/** After a reboot every counter starts again; the difference to the boot before means nothing. */
+function sameBoot<T extends { readonly bootId: string }>(
+  now: Reading<T>,
+  before: Reading<T> | undefined,
+): { readonly now: T; readonly before: T } | null {
+  if (now.kind !== "value" || before?.kind !== "value" || now.value.bootId !== before.value.bootId) return null;
+  return { now: now.value, before: before.value };
 }
 
 function busyRatio(before: Pulse, now: Pulse): number | null {
