@@ -2,6 +2,9 @@ import { describe, expect, it } from "vitest";
 import { sentence } from "../../contract/sentence";
 import { patroniHealth } from "../../main/engine/patroni/health";
 import { snapshotMembers } from "../../main/engine/patroni/snapshot";
+import { failover } from "../../main/engine/patroni/recovery/failover";
+import { pause } from "../../main/engine/patroni/recovery/pause";
+import { reinitializeReplica } from "../../main/engine/patroni/recovery/reinitialize";
 import { switchover } from "../../main/engine/patroni/recovery/switchover";
 import { patroniProbes } from "../../main/engine/patroni/probes";
 import { patroniSettings } from "../../main/engine/patroni/settings";
@@ -47,6 +50,12 @@ describe("the store of the leader key", () => {
   it("is lost when each member's own is silent", () => {
     expect(codesOf(withStore(healthy, () => "127.0.0.1"))).toContain("patroni/StoreLost");
     expect(codesOf(withStore(healthy, (index) => `10.0.0.${index}`))).toContain("patroni/StoreLost");
+  });
+
+  it("keeps every request away that it would have to take, when each member's own is silent", () => {
+    const lost = snapshotMembers(withStore(healthy, () => "127.0.0.1"));
+    for (const { objections } of [switchover, pause, failover, reinitializeReplica])
+      expect(objections(lost).map(({ code }) => code)).toContain("patroni/store-has-no-majority");
   });
 });
 

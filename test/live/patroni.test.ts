@@ -136,6 +136,40 @@ describe.skipIf(why !== null)(`Patroni on the lab ${why ?? ""}`, () => {
     expect(outcome(await console.recover("patroni/resume", "lab"))).toBe("done");
   });
 
+  it("live: patroni / switchover-paused: the role moves to the named replica while Patroni is paused, which stays so", async () => {
+    const old = await wellLeader();
+    const [next = ""] = others(old);
+    expect(outcome(await console.recover("patroni/pause", "lab"))).toBe("done");
+    mend.push(() => lab.run(next, "curl -sf -X PATCH -d '{\"pause\": null}' 127.0.0.1:8008/config"));
+    expect(await warned("patroni/switchover", next)).toContain("patroni/warning.paused-meanwhile");
+    expect(outcome(await console.recover("patroni/switchover", next))).toBe("done");
+    const seen = await console.read();
+    expect([leader(seen), own(seen)]).toEqual([next, ["watch patroni/Paused"]]);
+  });
+  const warned = async (action: string, target: string): Promise<readonly string[]> => {
+    const answer = await console.plan(action, target);
+    return answer.state === "planned" ? answer.plan.warnings.map(({ code }) => code) : [JSON.stringify(answer)];
+  };
+
+  it("live: patroni / synchronous: only a synchronous replica is offered, and it takes over", async () => {
+    const old = await wellLeader();
+    const patch = (on: string): Promise<string> =>
+      lab.run(old, `curl -sf -X PATCH -d '{"synchronous_mode": ${on}}' 127.0.0.1:8008/config`);
+    await patch("true");
+    mend.push(() => patch("null"));
+    const seen = await console.until((now) => isWell(now) && targetsOf(now, "patroni/switchover").length === 1, 60_000);
+    const [next = ""] = targetsOf(seen, "patroni/switchover");
+    await recordCase("healthy-synchronous", "Synchronous mode with one synchronous replica.");
+    const refused = await console.plan("patroni/switchover", others(old).find((one) => one !== next) ?? "");
+    expect(JSON.stringify(refused)).toContain("patroni/is-not-synchronous");
+    expect(await warned("patroni/restart-server", next)).toContain("patroni/warning.not-synchronous-meanwhile");
+    expect(outcome(await console.recover("patroni/switchover", next))).toBe("done");
+  });
+  const targetsOf = (seen: Assessment, action: string): readonly string[] =>
+    (seen.recoveries.find((one) => one.action === action)?.targets ?? [])
+      .filter(({ objections }) => objections.length === 0)
+      .map(({ target }) => target);
+
   it("live: patroni / resume: is refused where nothing is paused", async () => {
     await wellLeader();
     expect(await console.plan("patroni/resume", "lab")).toMatchObject({ state: "refused" });
@@ -156,7 +190,7 @@ describe.skipIf(why !== null)(`Patroni on the lab ${why ?? ""}`, () => {
 
   /** What the old leader wrote alone keeps it from following, or from starting, which Patroni 3.0 does not always mend by itself. */
   async function settle(old: string): Promise<void> {
-    const later = await console.until(isWell, 25_000).catch(() => console.read());
+    const later = await console.until(isWell, 15_000).catch(() => console.read());
     if (isWell(later)) return;
     const stuck = has("TimelineBehind")(later) ? "TimelineBehind" : "ServerNotRunning";
     expect(own(later)).toEqual([`degraded patroni/${stuck}`]);
@@ -210,19 +244,42 @@ describe.skipIf(why !== null)(`Patroni on the lab ${why ?? ""}`, () => {
     expect(await lab.run(replica, "ls /var/lib/postgresql/15/patroni")).not.toContain("of-the-old-data");
   });
 
-  it("live: patroni / lag: a replica that replays nothing is behind what Patroni allows, and is no target", async () => {
-    const first = await wellLeader();
-    const [replica = ""] = others(first);
-    await sql(replica, "select pg_wal_replay_pause()");
-    mend.push(() => sql(replica, "select pg_wal_replay_resume()"));
-    await sql(
-      first,
+  const writeSome = (host: string): Promise<string> =>
+    sql(
+      host,
       "create table filler as select repeat(md5(i::text), 20) as t from generate_series(1, 20000) i; drop table filler",
     );
-    const seen = await console.until(has("ReplicaLagging"), 20_000);
+
+  it("live: patroni / lag: a replica that receives nothing is behind what Patroni allows, and neither offers it", async () => {
+    const first = await wellLeader();
+    const [replica = ""] = others(first);
+    const signal = (name: string): Promise<string> =>
+      lab.run(replica, `for p in $(pgrep -f 'wal[r]eceiver'); do kill -${name} $p; done`);
+    await signal("STOP");
+    mend.push(() => signal("CONT"));
+    await writeSome(first);
+    const seen = await console.until(has("ReplicaLagging"), 30_000);
     expect(own(seen)).toEqual(["watch patroni/ReplicaLagging"]);
-    await recordCase("replica-lagging", "Replay is paused on one replica and some 20 MiB were written.");
+    await recordCase("replica-lagging", "The WAL receiver of one replica hangs and some 14 MiB were written.");
     expect(await console.plan("patroni/switchover", replica)).toMatchObject({ state: "refused" });
+    const asked = JSON.stringify({ leader: first, candidate: replica });
+    const said = await lab.run(first, `curl -s -X POST -d '${asked}' 127.0.0.1:8008/switchover`);
+    expect([said, leader(await console.read())]).toEqual([expect.stringContaining("failed"), first]);
+  });
+
+  it("live: patroni / replay-behind: a replica that receives and does not replay is named, and is a candidate as Patroni judges it", async () => {
+    const first = await wellLeader();
+    const [replica = ""] = others(first);
+    // Pausing replay would not do: from PostgreSQL 14 on Patroni resumes it by itself.
+    const signal = (name: string): Promise<string> =>
+      lab.run(replica, `for p in $(pgrep -f 'startup reco[v]ering'); do kill -${name} $p; done`);
+    await signal("STOP");
+    mend.push(() => signal("CONT"));
+    await writeSome(first);
+    const seen = await console.until(has("ReplayBehind"), 30_000);
+    expect(own(seen)).toEqual(["watch patroni/ReplayBehind"]);
+    await recordCase("replay-behind", "The startup process of one replica hangs and some 14 MiB were written.");
+    expect(targetsOf(seen, "patroni/switchover")).toContain(replica);
   });
 
   it("live: patroni / no-candidate: replicas that are tagged nofailover cannot take over", async () => {

@@ -2,12 +2,14 @@ import type { FindingCode, Subject } from "../../../contract/health";
 import { sentence, type Fact } from "../../../contract/sentence";
 import type { HealthRule, Sighting } from "../engine";
 import { candidatesOf, isSynchronous } from "./candidates";
+import { isStoreGone, storeSaid } from "./store";
 import {
   answering,
   lagBytes,
   leaderIn,
   memberNamed,
   namedLeaders,
+  notReplayedBytes,
   soleLeader,
   streams,
   timelineOf,
@@ -87,42 +89,6 @@ function whole(
       return [{ subject: cluster, evidence: evidence ?? evidenceOf(snapshot.members, "status", "cluster"), ...rest }];
     },
   };
-}
-
-/** The store as those tell who could be asked for it. */
-function storeSaid(snapshot: PatroniSnapshot): {
-  readonly asked: number;
-  readonly lost: number;
-  readonly isLost: boolean;
-} {
-  const told = snapshot.members.filter(
-    ({ store, site, reachability }) =>
-      site.settings.storeHost !== "" && reachability.state === "reachable" && isSaid(store),
-  );
-  // Each is asked at the first address it knows. Where that is one for all, its silence is not the store's: Patroni goes on to the next.
-  const isOneAddress =
-    new Set(told.map(addressOfStore)).size === 1 && told.every(({ store }) => store.kind !== "value");
-  const lost = told.filter(({ store }) => store.kind !== "value" || store.value === "no-majority").length;
-  return {
-    asked: told.length,
-    lost,
-    isLost: lost > 0 && lost === told.length && !(isOneAddress && told.length > 1 && soleLeader(snapshot) !== null),
-  };
-}
-
-function addressOfStore({ node, site }: PatroniMember): string {
-  const { storeHost, storePort } = site.settings;
-  const isLoopback = storeHost === "localhost" || storeHost === "::1" || storeHost.startsWith("127.");
-  return `${isLoopback ? node : storeHost}:${storePort}`;
-}
-
-/** A store that cannot be reached from its host, or does not answer there, counts as one that is lost to Patroni too. */
-function isSaid(store: PatroniMember["store"]): boolean {
-  return (
-    store.kind === "value" ||
-    (store.kind === "failed" &&
-      ["wire/silent", "ssh/dial-refused", "ssh/deadline", "wire/connection-lost"].includes(store.reason.code))
-  );
 }
 
 const withoutLeader: readonly FindingCode[] = [
@@ -307,6 +273,11 @@ export const patroniHealth: readonly Rule[] = [
     if (bytes === null || allowedBytes === undefined || bytes <= allowedBytes) return null;
     return { facts: { lagBytes: bytes, allowedBytes }, level: bytes >= lagDegradedBytes ? "degraded" : "watch" };
   }),
+  each("patroni/ReplayBehind", "watch", ({ standing }, { settings }) => {
+    const bytes = standing.kind === "replica" ? notReplayedBytes(standing.status) : null;
+    if (bytes === null || settings === null || bytes <= settings.allowedLagBytes) return null;
+    return { facts: { notReplayedBytes: bytes }, level: bytes >= lagDegradedBytes ? "degraded" : "watch" };
+  }),
   whole("patroni/NoCandidate", "degraded", (snapshot) => {
     const leader = soleLeader(snapshot);
     const others = snapshot.members.filter(({ member }) => member !== leader?.member);
@@ -344,12 +315,7 @@ export const patroniHealth: readonly Rule[] = [
       const { lost, isLost } = storeSaid(snapshot);
       if (lost === 0 || isLost) return [];
       return snapshot.members
-        .filter(
-          ({ store, reachability }) =>
-            reachability.state === "reachable" &&
-            isSaid(store) &&
-            (store.kind !== "value" || store.value === "no-majority"),
-        )
+        .filter(({ store, reachability }) => reachability.state === "reachable" && isStoreGone(store))
         .map(({ member, site, store }) => ({
           subject: { kind: "member", member },
           facts: {

@@ -4,7 +4,14 @@ import { sentence } from "../../../contract/sentence";
 import type { EngineMember } from "../engine";
 import { figureOf, known, missing } from "../figure-of";
 import type { MemberStatus } from "./probes";
-import { lagBytes, soleLeader, timelineOf, type PatroniMember, type PatroniSnapshot } from "./snapshot";
+import {
+  lagBytes,
+  notReplayedBytes,
+  soleLeader,
+  timelineOf,
+  type PatroniMember,
+  type PatroniSnapshot,
+} from "./snapshot";
 
 /** One entry a member, with the figures of the members table. */
 export function patroniMembers(snapshot: PatroniSnapshot): readonly EngineMember[] {
@@ -41,6 +48,7 @@ function figuresOf(member: PatroniMember, snapshot: PatroniSnapshot): readonly N
     { name: "patroni/figure.takesWrites", figure: writesFigure(member) },
     { name: "patroni/figure.timeline", figure: timelineFigure(member) },
     { name: "patroni/figure.lag", charted: "bytes", figure: lagFigure(member, snapshot) },
+    { name: "patroni/figure.notReplayed", charted: "bytes", figure: of("bytes", notReplayedBytes) },
     {
       name: "patroni/figure.connections",
       charted: "count",

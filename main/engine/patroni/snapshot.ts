@@ -140,6 +140,11 @@ export function answering({ members }: PatroniSnapshot): readonly Answering[] {
   return members.filter((member): member is Answering => "status" in member.standing);
 }
 
+/** As the store says, or any member of itself. */
+export function isPaused(snapshot: PatroniSnapshot): boolean {
+  return snapshot.view?.isPaused === true || answering(snapshot).some(({ standing }) => standing.status.isPaused);
+}
+
 /** Members of which it cannot be told whether they take writes. */
 export function untold({ members }: PatroniSnapshot): readonly PatroniMember[] {
   return members.filter(({ takesWrites: tells }) => tells === null);
@@ -184,15 +189,30 @@ export function timelineOf({ server, status, listed }: PatroniMember): number | 
   return status.kind === "value" ? (status.value.timeline ?? listedTimeline) : listedTimeline;
 }
 
-/** How far a replica is behind: by what both say of themselves, which is fresher than the list. */
+/** Where a member's log ends, as Patroni compares members: for a replica what it received or replayed, whichever is further (3.0). */
+export function walPosition({ writtenBytes, receivedBytes, replayedBytes }: MemberStatus): number | null {
+  if (writtenBytes !== null) return writtenBytes;
+  // Right after a start nothing was received yet, and that is told as 0.
+  return receivedBytes === null && replayedBytes === null ? null : Math.max(receivedBytes ?? 0, replayedBytes ?? 0);
+}
+
+/** What a replica received and did not replay yet: old reads, and the time a promotion takes. */
+export function notReplayedBytes({ receivedBytes, replayedBytes }: MemberStatus): number | null {
+  return receivedBytes === null || replayedBytes === null ? null : Math.max(0, receivedBytes - replayedBytes);
+}
+
+/**
+ * How far a replica is behind, as Patroni judges it before a promotion: by what was received, not by what was replayed. By what both
+ * say of themselves, which is fresher than the list.
+ */
 export function lagBytes(snapshot: PatroniSnapshot, member: PatroniMember): number | null {
   const leader = soleLeader(snapshot);
   if (member.standing.kind !== "replica" || leader === null) return null;
-  const { replayedBytes } = member.standing.status;
+  const own = walPosition(member.standing.status);
   const { writtenBytes } = leader.standing.status;
   // The leader was read a moment earlier or later; a replica cannot be ahead of it.
-  if (replayedBytes === null || writtenBytes === null) return null;
-  return Math.max(0, writtenBytes - replayedBytes);
+  if (own === null || writtenBytes === null) return null;
+  return Math.max(0, writtenBytes - own);
 }
 
 /** Streams from the leader, as the leader lists its receivers; a cascading replica is listed by another member. */

@@ -1,7 +1,8 @@
-import { sentence } from "../../../../contract/sentence";
+import { sentence, type Sentence } from "../../../../contract/sentence";
 import type { RecoveryAction } from "../../engine";
-import { memberIn, untold, type PatroniSnapshot } from "../snapshot";
-import { changeObjections, holds, layoutOf, mostAdvanced, noLeader, storeObjections } from "./judges";
+import { isSynchronous } from "../candidates";
+import { memberIn, untold, type PatroniMember, type PatroniSnapshot } from "../snapshot";
+import { changeObjections, holds, layoutOf, mostAdvanced, noLeader, pauseWarnings, storeObjections } from "./judges";
 import { failOver, nothingToDo } from "./steps";
 
 /** Has a named replica promoted where nobody leads. Without a leader Patroni checks neither lag nor timeline nor synchrony (3.0). */
@@ -28,6 +29,7 @@ export const failover: RecoveryAction<PatroniSnapshot> = {
             ...changeObjections(target),
             ...(isExcluded ? [sentence("patroni/tagged-nofailover", { member: target.member })] : []),
             ...(reason === null ? [] : [reason]),
+            ...synchronousObjections(snapshot, target),
           ],
         };
       }),
@@ -37,9 +39,29 @@ export const failover: RecoveryAction<PatroniSnapshot> = {
     if (target === null) return nothingToDo;
     return {
       steps: [failOver(target)],
-      warnings: [sentence("patroni/warning.unchecked", { member: target.member })],
+      warnings: [
+        sentence("patroni/warning.unchecked", { member: target.member }),
+        ...(snapshot.settings?.isSynchronous === true && !isSynchronous(target)
+          ? [sentence("patroni/warning.commits-lost", { member: target.member })]
+          : []),
+        ...pauseWarnings(snapshot, target.member),
+      ],
       restsOn: layoutOf(snapshot),
-      goal: [holds.leads(target.member)],
+      goal: [
+        holds.leads(target.member),
+        ...snapshot.members
+          .filter(({ member }) => member !== target.member)
+          .map(({ member }) => holds.takesNoWrites(member)),
+      ],
     };
   },
 };
+
+/** What was acknowledged is surely on a synchronous replica; any other is taken only where none of those can be. */
+function synchronousObjections(snapshot: PatroniSnapshot, target: PatroniMember): readonly Sentence[] {
+  if (snapshot.settings?.isSynchronous !== true || isSynchronous(target)) return [];
+  const better = snapshot.members.find((other) => isSynchronous(other) && other.standing.kind === "replica");
+  return better === undefined
+    ? []
+    : [sentence("patroni/another-is-synchronous", { member: target.member, other: better.member })];
+}

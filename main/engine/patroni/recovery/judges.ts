@@ -1,9 +1,11 @@
 import { sentence, type Fact, type Sentence } from "../../../../contract/sentence";
 import type { Claim, Judge } from "../../engine";
 import { controlOf } from "../../service";
-import { obstaclesTo } from "../candidates";
+import { isSynchronous, obstaclesTo } from "../candidates";
+import { storeSaid } from "../store";
 import {
   answering,
+  isPaused,
   leaderIn,
   memberIn,
   memberNamed,
@@ -11,6 +13,7 @@ import {
   soleLeader,
   streams,
   timelineOf,
+  walPosition,
   writers,
   type PatroniMember,
   type PatroniSnapshot,
@@ -163,8 +166,11 @@ export function follows(now: PatroniSnapshot, member: string): Sentence | null {
     : sentence("patroni/other-timeline", { member, timeline: listed ?? 0, leaderTimeline: wanted ?? 0 });
 }
 
+/** By what the store says to each, and by what each has taken in: a member acts as before until its next loop. */
 function pauseIs(now: PatroniSnapshot, wanted: boolean): Sentence | null {
-  const told = now.members.flatMap(({ cluster }) => (cluster.kind === "value" ? [cluster.value.isPaused] : []));
+  const told = now.members.flatMap(({ cluster, status }) =>
+    [cluster, status].flatMap((reading) => (reading.kind === "value" ? [reading.value.isPaused] : [])),
+  );
   if (told.length === 0) return sentence("patroni/nobody-answers");
   return told.every((isPaused) => isPaused === wanted)
     ? null
@@ -201,8 +207,7 @@ export function mostAdvanced(now: PatroniSnapshot, target: PatroniMember): Sente
 
 function reachOf(member: PatroniMember): { readonly timeline: number; readonly bytes: number } | null {
   if (member.status.kind !== "value") return null;
-  const { receivedBytes, replayedBytes, writtenBytes } = member.status.value;
-  const bytes = writtenBytes ?? receivedBytes ?? replayedBytes;
+  const bytes = walPosition(member.status.value);
   const timeline = timelineOf(member);
   return bytes === null || timeline === null ? null : { timeline, bytes };
 }
@@ -232,9 +237,22 @@ export function changeObjections({ site, member, status }: PatroniMember): reado
 }
 
 /** Why the store cannot be written, so that no request to Patroni can have an effect. */
-export function storeObjections({ members }: PatroniSnapshot): readonly Sentence[] {
-  const told = members.flatMap(({ store }) => (store.kind === "value" ? [store.value] : []));
-  return told.length > 0 && told.every((health) => health === "no-majority")
-    ? [sentence("patroni/store-has-no-majority")]
-    : [];
+export function storeObjections(snapshot: PatroniSnapshot): readonly Sentence[] {
+  return storeSaid(snapshot).isLost ? [sentence("patroni/store-has-no-majority")] : [];
+}
+
+/** While strict synchronous mode has no other replica than the one that is about to stop, commits wait. */
+export function synchronousWarnings(snapshot: PatroniSnapshot, target: PatroniMember): readonly Sentence[] {
+  const isOnlyOne =
+    isSynchronous(target) && snapshot.members.every((other) => other === target || !isSynchronous(other));
+  if (snapshot.settings?.isSynchronous !== true || !isOnlyOne) return [];
+  const code = snapshot.settings.isStrict
+    ? "patroni/warning.commits-wait"
+    : "patroni/warning.not-synchronous-meanwhile";
+  return [sentence(code, { member: target.member })];
+}
+
+/** Nobody steps in for whoever is asked to lead while Patroni is paused. */
+export function pauseWarnings(snapshot: PatroniSnapshot, target: string): readonly Sentence[] {
+  return isPaused(snapshot) ? [sentence("patroni/warning.paused-meanwhile", { member: target })] : [];
 }

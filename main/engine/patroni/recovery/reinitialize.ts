@@ -2,7 +2,7 @@ import { sentence, type Sentence } from "../../../../contract/sentence";
 import type { RecoveryAction } from "../../engine";
 import { answering, soleLeader, type Answering, type PatroniSnapshot } from "../snapshot";
 import { candidatesOf } from "../candidates";
-import { changeObjections, holds, layoutOf, storeObjections } from "./judges";
+import { changeObjections, holds, layoutOf, storeObjections, synchronousWarnings } from "./judges";
 import { nothingToDo, reinitialize } from "./steps";
 
 /** Throws a replica's data away and has it copy the leader's: for one that is stuck on an old timeline or no longer follows. */
@@ -28,6 +28,7 @@ export const reinitializeReplica: RecoveryAction<PatroniSnapshot> = {
       steps: [reinitialize(target, leader)],
       warnings: [
         sentence("patroni/warning.data-thrown-away", { member: targetName, leader: leader.member }),
+        ...synchronousWarnings(snapshot, target),
         ...(isLastCopy ? [sentence("patroni/warning.no-candidate-meanwhile", { leader: leader.member })] : []),
       ],
       restsOn: layoutOf(snapshot),

@@ -1,7 +1,7 @@
 import { sentence, type Sentence } from "../../../../contract/sentence";
 import type { Claim, RecoveryAction } from "../../engine";
-import { memberIn, soleLeader, writers, type PatroniMember, type PatroniSnapshot } from "../snapshot";
-import { anotherTakesWrites, controlObjections, holds, layoutOf } from "./judges";
+import { isPaused, memberIn, soleLeader, writers, type PatroniMember, type PatroniSnapshot } from "../snapshot";
+import { anotherTakesWrites, controlObjections, holds, layoutOf, synchronousWarnings } from "./judges";
 import { killHungPatroni, nothingToDo, startPatroni, stopPatroni } from "./steps";
 
 /** Starts Patroni where it is stopped, ends and starts one that hangs, or restarts the one of a replica. */
@@ -36,7 +36,10 @@ export const restartPatroni: RecoveryAction<PatroniSnapshot> = {
         startPatroni(target, [holds.answers(member)]),
       ],
       warnings: [
-        ...(isRunning ? [sentence("patroni/warning.server-stops-too", { member })] : []),
+        // While it is paused Patroni leaves its server alone, also when it ends.
+        ...(isRunning && !isPaused(snapshot)
+          ? [sentence("patroni/warning.server-stops-too", { member }), ...synchronousWarnings(snapshot, target)]
+          : []),
         ...(mayHaveDiverged ? [sentence("patroni/warning.may-not-follow", { member })] : []),
       ],
       restsOn: layoutOf(snapshot),

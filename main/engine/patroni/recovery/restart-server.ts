@@ -1,7 +1,7 @@
 import { sentence } from "../../../../contract/sentence";
 import type { RecoveryAction } from "../../engine";
-import { answering, soleLeader, streams, type PatroniSnapshot } from "../snapshot";
-import { changeObjections, holds, layoutOf } from "./judges";
+import { answering, isPaused, soleLeader, streams, type PatroniSnapshot } from "../snapshot";
+import { changeObjections, holds, layoutOf, synchronousWarnings } from "./judges";
 import { nothingToDo, restartServer } from "./steps";
 
 /** Has Patroni restart the PostgreSQL of one member, as a pending restart wants it; the member keeps its role. */
@@ -38,9 +38,11 @@ export const restartMember: RecoveryAction<PatroniSnapshot> = {
       warnings: isLeader
         ? [
             sentence("patroni/warning.writes-stop", { leader: targetName }),
-            sentence("patroni/warning.restart-may-fail-over"),
+            isPaused(snapshot)
+              ? sentence("patroni/warning.paused-meanwhile", { member: targetName })
+              : sentence("patroni/warning.restart-may-fail-over"),
           ]
-        : [],
+        : synchronousWarnings(snapshot, target),
       restsOn: layoutOf(snapshot),
       goal: [...back, holds.leads(leader.member)],
     };

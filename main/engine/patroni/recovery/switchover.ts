@@ -1,8 +1,8 @@
-import { sentence } from "../../../../contract/sentence";
+import { sentence, type Sentence } from "../../../../contract/sentence";
 import type { RecoveryAction } from "../../engine";
 import { obstaclesTo } from "../candidates";
 import { memberIn, soleLeader, streams, untold, type PatroniSnapshot } from "../snapshot";
-import { changeObjections, holds, layoutOf, storeObjections } from "./judges";
+import { changeObjections, holds, layoutOf, pauseWarnings, storeObjections } from "./judges";
 import { nothingToDo, switchOver } from "./steps";
 
 /** Moves the leader's role to a named replica while all is well; nothing is lost, and it can be moved back. */
@@ -37,9 +37,25 @@ export const switchover: RecoveryAction<PatroniSnapshot> = {
     );
     return {
       steps: [switchOver(leader, target)],
-      warnings: [sentence("patroni/warning.writes-stop", { leader: leader.member })],
+      warnings: [
+        sentence("patroni/warning.writes-stop", { leader: leader.member }),
+        ...pauseWarnings(snapshot, target.member),
+        ...scheduledWarnings(snapshot),
+      ],
       restsOn: layoutOf(snapshot),
-      goal: [holds.leads(target.member), ...others.map(({ member }) => holds.follows(member))],
+      goal: [
+        holds.leads(target.member),
+        ...others.map(({ member }) => holds.follows(member)),
+        ...snapshot.members
+          .filter((other) => other.member !== targetName && !others.includes(other))
+          .map(({ member }) => holds.takesNoWrites(member)),
+      ],
     };
   },
 };
+
+/** Patroni keeps one request at a time: this one takes the place of one that was planned. */
+function scheduledWarnings({ view }: PatroniSnapshot): readonly Sentence[] {
+  const planned = view?.scheduledSwitchover ?? null;
+  return planned === null ? [] : [sentence("patroni/warning.scheduled-is-dropped", { at: Date.parse(planned.at) })];
+}
