@@ -1,5 +1,6 @@
 import type { Command } from "./access";
 import { quote } from "./quote";
+import { introduction } from "./shell-process";
 import { ticketFunction } from "./sudo";
 
 /**
@@ -23,10 +24,16 @@ export function commandLine(command: Command, login: { readonly account: string;
   return quote([...change, ...command.argv]);
 }
 
-/** What a shell worker is told once, before any script. `ek` frames a function: no subshell, so no process. */
-export const workerPreamble =
-  `${environment}\n` +
-  `ek() { printf '\\n%s\\n' "$1+"; "$2" </dev/null 2>/dev/null; printf '\\n%s %s\\n' "$1-" "$?"; }\n`;
+/**
+ * What a shell worker is told once, before any script; it says who it is, after a mark. `ek` frames a function: no subshell, so no
+ * process.
+ */
+export function workerPreamble(mark: string): string {
+  return (
+    `${environment}\n${introduction(mark)}` +
+    `ek() { printf '\\n%s\\n' "$1+"; "$2" </dev/null 2>/dev/null; printf '\\n%s %s\\n' "$1-" "$?"; }\n`
+  );
+}
 
 /** Tells a script of builtins to the worker, so that asking for it again is a short line: bash reads what it is told a byte a call. */
 export function toldScript(name: string, script: string): string {

@@ -4,6 +4,7 @@ import { askScript, baseOf, claimScript, readState } from "./durable-run";
 import { commandLine, framedRun, needsSudo } from "./launch";
 import { converse } from "./one-command";
 import { createSessions, type Sessions } from "./sessions";
+import type { ShellProcess } from "./shell-process";
 import { SshError } from "./ssh-error";
 import { asksForPassword, listingOf, type SudoPasswords } from "./sudo";
 import type { Connection } from "./transport";
@@ -69,6 +70,7 @@ export function createNodeLink(parts: NodeLinkParts): NodeLink {
   let failures = 0;
   let retryAtMs = 0;
   let closed = false;
+  const abandoned = new Set<ShellProcess>();
   const unwanted = new AbortController();
 
   function move(next: LinkState): void {
@@ -91,9 +93,15 @@ export function createNodeLink(parts: NodeLinkParts): NodeLink {
     let made: Made | null = null;
     try {
       const connection = await parts.connect(unwanted.signal);
-      made = { connection, sessions: createSessions(connection, parts, places) };
+      const onExhausted = (error: SshError): void => {
+        lose(opened, error);
+        // What it learned of the server's room was learned from shells that do not end.
+        places = undefined;
+        connection.close();
+      };
+      const sessions = createSessions(connection, { ...parts, abandoned, onExhausted }, places);
+      const opened: Made = (made = { connection, sessions });
       if (closed) throw new SshError("closed", parts.node);
-      const opened = made;
       current = made;
       connection.onLost((error) => lose(opened, error));
       identity = await parts.settle(() => identify(opened));

@@ -140,6 +140,7 @@ export function createAccess(parts: AccessParts): Access {
     forget: async (name) => {
       links.get(name)?.close();
       links.delete(name);
+      logins.delete(name);
       await Promise.resolve();
     },
     suspect: async () => void (await Promise.all([...links.values()].map((link) => link.suspect()))),

@@ -1,7 +1,10 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Clock } from "../clock";
 import type { Limits, Output } from "./access";
+import { framed } from "./launch";
+import { converse } from "./one-command";
 import { createRoom } from "./room";
+import { endingScript, type ShellProcess } from "./shell-process";
 import { createShellWorker, NeverSent, type ShellWorker } from "./shell-worker";
 import { SshError } from "./ssh-error";
 import type { Connection, ShellChannel } from "./transport";
@@ -20,12 +23,21 @@ export interface Sessions {
 }
 
 const workerPatienceMs = 20_000;
+const endingLimits: Limits = { deadlineMs: 20_000, maxBytes: 1_000 };
 const refusalsBorne = 10;
 const refusalPauseMs = 50;
 
 export function createSessions(
   connection: Connection,
-  parts: { readonly node: string; readonly clock: Clock; readonly newNonce: () => string },
+  parts: {
+    readonly node: string;
+    readonly clock: Clock;
+    readonly newNonce: () => string;
+    /** Shells that may still be on the node though nobody needs them. */
+    readonly abandoned: Set<ShellProcess>;
+    /** The server gives no session though none is open: it counts shells that it does not end, and would count them as long as this connection lives. */
+    readonly onExhausted: (error: SshError) => void;
+  },
   places?: number,
 ): Sessions {
   const room = createRoom(places);
@@ -39,10 +51,28 @@ export function createSessions(
     worker = null;
   }
 
+  let isEnding = false;
+  /** Given up on this connection and not ended yet: each takes a session that is of no use to anybody. */
+  let stuck = 0;
+
+  /** True where nothing but such shells is left in the room that the server gives. */
+  function isExhausted(): boolean {
+    return stuck > 0 && room.taken <= stuck && room.places <= stuck;
+  }
+
+  function refuseAll(error: SshError): never {
+    parts.onExhausted(error);
+    throw error;
+  }
+
   /** A session closed here still counts on the server until its shell is gone. Nothing was sent yet, so asking again is safe. */
   async function open(signal: AbortSignal): Promise<ShellChannel> {
     for (let refusals = 1; ; refusals += 1) {
       makeRoom();
+      if (isExhausted())
+        refuseAll(
+          new SshError("channel-refused", parts.node, { problem: "all that it allows are held by shells that hang" }),
+        );
       const leave = await room.enter(signal);
       try {
         const channel = await connection.openShell();
@@ -52,8 +82,10 @@ export function createSessions(
         throw signal.reason;
       } catch (error) {
         leave();
-        if (!isRefusal(error) || refusals === refusalsBorne || signal.aborted) throw error;
+        if (!isRefusal(error) || signal.aborted) throw error;
         room.shrink();
+        if (isExhausted() || (refusals === refusalsBorne && room.taken === 0)) refuseAll(error);
+        if (refusals === refusalsBorne) throw error;
         makeRoom();
         await pause(refusalPauseMs * refusals);
       }
@@ -62,8 +94,20 @@ export function createSessions(
 
   /** Shared by all who wait for it, so no deadline of one of them ends it. */
   async function begin(): Promise<ShellWorker> {
-    const channel = await open(AbortSignal.timeout(workerPatienceMs));
-    const begun = createShellWorker(channel, { ...parts, onIdle: () => room.waiting > 0 && makeRoom() });
+    const channel = await open(AbortSignal.timeout(workerPatienceMs)).catch((error: unknown) => {
+      throw error instanceof SshError ? error : new SshError("silent", parts.node, { stage: "channel" }, error);
+    });
+    const begun = createShellWorker(channel, {
+      ...parts,
+      onIdle: () => {
+        if (room.waiting > 0) makeRoom();
+        if (!isEnding) void endAbandoned();
+      },
+      onAbandoned: (shell) => {
+        parts.abandoned.add(shell);
+        stuck += 1;
+      },
+    });
     worker = begun;
     return begun;
   }
@@ -72,6 +116,29 @@ export function createSessions(
     if (worker?.isUsable === true) return Promise.resolve(worker);
     beginning ??= begin().finally(() => (beginning = null));
     return beginning;
+  }
+
+  /** Shells that were given up in the middle of a read, on this connection or an earlier one. Never rejects. */
+  async function endAbandoned(): Promise<void> {
+    isEnding = true;
+    try {
+      for (const shell of parts.abandoned) {
+        const startedAtMs = parts.clock.monotonicMs();
+        const channel = await open(AbortSignal.timeout(workerPatienceMs));
+        const nonce = parts.newNonce();
+        const { clock } = parts;
+        const script = framed(endingScript(shell), nonce);
+        const heard = { clock, nonce, startedAtMs, onLost: connection.onLost };
+        const { ending } = await converse(channel, script, endingLimits, heard);
+        if (ending.kind !== "exited" || ending.code !== 0) return;
+        parts.abandoned.delete(shell);
+        stuck = Math.max(0, stuck - 1);
+      }
+    } catch {
+      // Its read was told long ago, and nobody waits for its end. It stays on the list, for the next time.
+    } finally {
+      isEnding = false;
+    }
   }
 
   return {
@@ -100,6 +167,6 @@ export function createSessions(
   };
 }
 
-function isRefusal(error: unknown): boolean {
+function isRefusal(error: unknown): error is SshError {
   return error instanceof SshError && error.kind === "channel-refused";
 }

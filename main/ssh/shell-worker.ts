@@ -3,6 +3,7 @@ import type { Limits, Output } from "./access";
 import { FrameReader } from "./frame-reader";
 import { framedRead, toldScript, workerPreamble } from "./launch";
 import { shellEnded } from "./shell-ended";
+import { introducedIn, type ShellProcess } from "./shell-process";
 import { SshError } from "./ssh-error";
 import type { ShellChannel } from "./transport";
 
@@ -11,6 +12,9 @@ const longestNoiseBytes = 1 << 20;
 
 /** The shell was given up before this was sent to it: whoever asked may ask the next one. */
 export class NeverSent extends Error {}
+
+/** Characters of what came before the first answer; a shell introduces itself in fewer. */
+const longestNoise = 1_000;
 
 /** The one long-lived sh of a node. Requests are answered one after another; none starts a process. */
 export interface ShellWorker {
@@ -43,6 +47,8 @@ export function createShellWorker(
     readonly newNonce: () => string;
     /** Called when the last request was answered. */
     readonly onIdle: () => void;
+    /** Called when it was given up in the middle of a read: on the node it stays until what it waits for is over, or somebody ends it. */
+    readonly onAbandoned: (shell: ShellProcess) => void;
   },
 ): ShellWorker {
   const queue: Request[] = [];
@@ -55,10 +61,12 @@ export function createShellWorker(
   let noise = "";
   let noiseBytes = 0;
   let hasAnswered = false;
+  let shell: ShellProcess | null = null;
 
-  channel.write(workerPreamble);
+  const mark = parts.newNonce();
+  channel.write(workerPreamble(mark));
   channel.on("data", (chunk: Buffer) => {
-    if (!hasAnswered) noise = (noise + chunk.toString("utf8")).slice(-500);
+    if (!hasAnswered) note(chunk.toString("utf8"));
     if (current?.reader.push(chunk) === true) finish();
     else if (current?.reader.hasStarted !== true) hear(chunk);
   });
@@ -75,6 +83,14 @@ export function createShellWorker(
     if (noiseBytes > longestNoiseBytes) end(new SshError("shell-floods", parts.node, { bytes: noiseBytes }));
   }
 
+  function note(text: string): void {
+    noise += text;
+    shell ??= introducedIn(noise, mark);
+    // It is no reason why a shell is unusable.
+    if (shell !== null) noise = noise.replace(new RegExp(`\\n${mark}=.*\\n`), "");
+    noise = noise.slice(-longestNoise);
+  }
+
   function next(): void {
     if (current !== null || ended !== null) return;
     const request = queue.shift();
@@ -86,10 +102,10 @@ export function createShellWorker(
       return next();
     }
     const nonce = parts.newNonce();
-    const timer = setTimeout(
-      () => end(new SshError("deadline", parts.node, { deadlineMs: request.limits.deadlineMs }), new NeverSent()),
-      leftMs,
-    );
+    const timer = setTimeout(() => {
+      end(new SshError("deadline", parts.node, { deadlineMs: request.limits.deadlineMs }), new NeverSent());
+      if (shell !== null) parts.onAbandoned(shell);
+    }, leftMs);
     current = { request, reader: new FrameReader(nonce, request.limits.maxBytes), timer };
     channel.write(asked(request.script, nonce));
   }

@@ -161,9 +161,9 @@ describe.skipIf((cannotRun || !canMakeAccounts || present.length < shells.length
       },
       {
         title: "may print a megabyte when it starts",
-        posix: "yes noise | head -c 1000000; yes noise | head -c 1000000 >&2\n",
-        fish: "yes noise | head -c 1000000; yes noise | head -c 1000000 >&2\n",
-        csh: "yes noise | head -c 1000000; sh -c 'yes noise | head -c 1000000 >&2'\n",
+        posix: "yes noise | head -c 500000; yes noise | head -c 500000 >&2\n",
+        fish: "yes noise | head -c 500000; yes noise | head -c 500000 >&2\n",
+        csh: "yes noise | head -c 500000; sh -c 'yes noise | head -c 500000 >&2'\n",
         expected: right(),
       },
       {

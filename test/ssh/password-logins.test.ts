@@ -179,7 +179,13 @@ describe.skipIf(!isRoot && process.env.CI !== "true")("logins by password on a r
 
   async function shellOutcome(asked: ResolvedLogin): Promise<string> {
     const connection = await connectTo(asked);
-    const parts = { node: "node", clock: systemClock, newNonce: randomUUID, onIdle: () => undefined };
+    const parts = {
+      node: "node",
+      clock: systemClock,
+      newNonce: randomUUID,
+      onIdle: () => undefined,
+      onAbandoned: () => undefined,
+    };
     const worker = createShellWorker(await connection.openShell(), parts);
     const error: unknown = await worker.read(":", { deadlineMs: 5_000, maxBytes: 1_000 }).catch((one: unknown) => one);
     connection.close();

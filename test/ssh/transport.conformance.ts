@@ -197,6 +197,11 @@ const commands: readonly ConformanceCase[] = [
   },
 ];
 
+/** The process that reads. */
+async function shellOf(node: NodeAccess): Promise<string> {
+  return (await node.read('read -r line </proc/self/stat; echo "${line%% *}"', limits)).stdout.trim();
+}
+
 const reads: readonly ConformanceCase[] = [
   {
     title: "reads from one shell that starts no process",
@@ -244,6 +249,32 @@ const reads: readonly ConformanceCase[] = [
       return [await given, (await behind).stdout];
     },
     expected: ["deadline", "behind\n"],
+  },
+  {
+    title: "ends the shell of a read that it gave up",
+    run: async (world, transport) => {
+      const { node } = world.reach(transport, hostLines(world, "plain"));
+      const shell = await shellOf(node);
+      const given = await kindOf(node.read(world.blocking, { ...limits, deadlineMs: 500 }));
+      const next = await shellOf(node);
+      await expect.poll(() => existsSync(`/proc/${shell}`), { timeout: 20_000 }).toBe(false);
+      return [given, next === shell, existsSync(`/proc/${next}`), await shellOf(node).then((still) => still === next)];
+    },
+    expected: ["deadline", false, true, true],
+  },
+  {
+    title: "ends the shell of a read that it gave up also where one session is allowed, over a new connection",
+    run: async (world, transport) => {
+      const { node, access } = world.reach(transport, hostLines(world, "single"));
+      const shell = await shellOf(node);
+      const given = await kindOf(node.read(world.blocking, { ...limits, deadlineMs: 500 }));
+      const refused = await kindOf(node.read("echo x", limits));
+      access.hurry(["node"]);
+      const next = await shellOf(node);
+      await expect.poll(() => existsSync(`/proc/${shell}`), { timeout: 20_000 }).toBe(false);
+      return [given, refused, next === shell];
+    },
+    expected: ["deadline", "channel-refused", false],
   },
   {
     title: "tells the account and whether it is root",
