@@ -34,7 +34,7 @@ export interface MemberReadings<F extends SettingFields, P extends Probes> {
   readonly site: Site<F>;
   readonly reachability: Reachability;
   readonly readings: Readings<P>;
-  /** The readings of the cycle before, which rates of counters are made from. */
+  /** Of each probe the reading before this one, which rates of counters are made from: of the cycle before, or older where this one was kept. */
   readonly previous?: Readings<P>;
 }
 

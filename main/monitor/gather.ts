@@ -29,17 +29,31 @@ export async function gather<F extends SettingFields, P extends Probes>(
     const answers = await parts.take(access, member.member, engine.probes(site), previous?.taken ?? new Map(), which);
     for (const answer of Object.values(answers)) taken.set(answer.reading.evidence.id, answer);
     const before = previous?.members.find((entry) => entry.site.member === member.member);
+    // The keys come from `engine.probes` itself; TypeScript cannot follow that through Object.entries.
+    const readings = Object.fromEntries(
+      Object.entries(answers).map(([name, answer]) => [name, answer.reading]),
+    ) as Readings<P>;
     return {
       site,
       reachability: reachabilityOf(access.state()),
-      // The keys come from `engine.probes` itself; TypeScript cannot follow that through Object.entries.
-      readings: Object.fromEntries(
-        Object.entries(answers).map(([name, answer]) => [name, answer.reading]),
-      ) as Readings<P>,
-      ...(before && { previous: before.readings }),
+      readings,
+      ...(before && { previous: readBefore(readings, before) }),
     };
   });
   return { members: await Promise.all(asked), taken };
+}
+
+/** What was read before each reading: one that was kept from the cycle before is not compared with itself, which would show no change. */
+function readBefore<P extends Probes>(
+  readings: Readings<P>,
+  before: { readonly readings: Readings<P>; readonly previous?: Readings<P> },
+): Readings<P> {
+  const names: readonly (keyof P)[] = Object.keys(readings);
+  const earlier = names.map((name) => {
+    const last = before.readings[name];
+    return [name, last === readings[name] ? (before.previous?.[name] ?? last) : last] as const;
+  });
+  return Object.fromEntries(earlier) as Readings<P>;
 }
 
 /** The settings of a member with the engine's standards where it says nothing. */

@@ -1,0 +1,42 @@
+import { describe, expect, it } from "vitest";
+import { gather, type Gathered } from "../../main/monitor/gather";
+import type { Probe } from "../../main/probe/probe";
+import { createTakeReadings } from "../../main/probe/run-probes";
+import type { Access } from "../../main/ssh/access";
+import { fakeClock } from "../fake/fake-clock";
+
+const count: Probe<string> = { ask: { kind: "read", script: "count" }, everyMs: 30_000, parse: (text) => text };
+const probes = { count, pulse: { ...count, everyMs: 0 } };
+type Counts = Gathered<Record<never, never>, typeof probes>;
+
+describe("what a reading is compared with", () => {
+  it("is the one before it, also in the cycles that keep it", async () => {
+    const clock = fakeClock();
+    let asked = 0;
+    const read = (): Promise<unknown> => Promise.resolve({ stdout: String((asked += 1)), stderr: "", tookMs: 1 });
+    const node = { node: "n1", read, state: () => ({ state: "idle" }) };
+    const access = { node: () => node } as unknown as Access;
+    const take = createTakeReadings({ clock, wire: {} as never });
+    const engine = { settings: {}, probes: () => probes };
+    const seen: (readonly unknown[])[] = [];
+    let before: Counts | null = null;
+    for (const passMs of [0, 31_000, 10_000, 31_000]) {
+      clock.pass(passMs);
+      const now: Counts = await gather({ access, take }, engine, [{ member: "m", node: "n1", settings: {} }], before);
+      const [member] = now.members;
+      seen.push([valueOf(member?.readings.count), valueOf(member?.previous?.count)]);
+      before = now;
+    }
+    // The pulse is asked every time, and takes every other number.
+    expect(seen).toEqual([
+      ["1", null],
+      ["3", "1"],
+      ["3", "1"],
+      ["6", "3"],
+    ]);
+  });
+});
+
+function valueOf(reading: { readonly kind: string; readonly value?: unknown } | undefined): unknown {
+  return reading?.kind === "value" ? reading.value : null;
+}
