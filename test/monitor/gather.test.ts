@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { SettingFields } from "../../main/engine/engine";
 import { gather, type Gathered } from "../../main/monitor/gather";
 import type { Probe } from "../../main/probe/probe";
 import { createTakeReadings } from "../../main/probe/run-probes";
@@ -7,7 +8,7 @@ import { fakeClock } from "../fake/fake-clock";
 
 const count: Probe<string> = { ask: { kind: "read", script: "count" }, everyMs: 30_000, parse: (text) => text };
 const probes = { count, pulse: { ...count, everyMs: 0 } };
-type Counts = Gathered<Record<never, never>, typeof probes>;
+type Counts = Gathered<SettingFields, typeof probes>;
 
 describe("what a reading is compared with", () => {
   it("is the one before it, also in the cycles that keep it", async () => {
