@@ -33,6 +33,7 @@ import { createSessionSecrets } from "./ssh/session-secrets";
 import type { ResolvedLogin } from "./ssh/resolved-login";
 import { resolveLogin } from "./ssh/resolve-login";
 import { configFiles, readSshConfig } from "./ssh/ssh-config";
+import { withSecurityKeys } from "./ssh/security-keys";
 import { createSystemSsh } from "./ssh/system-ssh";
 import { openAuditLog } from "./store/audit-log";
 import { createHistory } from "./store/history";
@@ -85,7 +86,7 @@ export function createCore(parts: CoreParts): Core {
     asker: kept,
     hostKeys: hostKeyCheck,
     // What it is given to know is a whole login already, which the system's ssh is started with as well.
-    resolve: async (login) => resolveLogin(await config(), login),
+    resolve: async (login) => withSecurityKeys(resolveLogin(await config(), login)),
     systemSsh: createSystemSsh({
       configFiles: configFiles(parts.sshConfigPath, desktop),
       runtimeDirectory: process.env.XDG_RUNTIME_DIR ?? tmpdir(),

@@ -1,6 +1,6 @@
 import type { KnownHost, Login } from "../../contract/inventory";
 import { matchesPattern } from "./known-hosts";
-import type { ResolvedLogin } from "./resolved-login";
+import type { ResolvedLogin, SystemSshNeed } from "./resolved-login";
 import { expandHome, refused, type Block, type Condition, type Desktop, type SshConfig } from "./ssh-config";
 
 /** Every host alias a person could pick, without patterns. */
@@ -47,6 +47,7 @@ export function resolveLogin(config: SshConfig, login: Login, depth = 0): Resolv
       : named.length > 0 || found.has("identityfile")
         ? named
         : standardKeys;
+  const jumps = isDirect ? [] : jumpsOf(config, jump, depth);
   return {
     host: login.host,
     hostName,
@@ -61,9 +62,30 @@ export function resolveLogin(config: SshConfig, login: Login, depth = 0): Resolv
     strictHostKeyChecking: strictness(one("stricthostkeychecking")),
     hashKnownHosts: one("hashknownhosts")?.toLowerCase() === "yes",
     connectTimeoutMs: Number(one("connecttimeout") ?? 10) * 1000,
-    jumps: isDirect ? [] : jumpsOf(config, jump, depth),
-    needsSystemSsh: hasCommand ? "ProxyCommand" : undecided,
+    jumps,
+    needsSystemSsh:
+      (hasCommand ? "ProxyCommand" : undecided) ??
+      needIn(found) ??
+      jumps.map((hop) => hop.needsSystemSsh).find((need) => need !== null) ??
+      null,
   };
+}
+
+/**
+ * What ssh2 cannot do. `GSSAPIAuthentication yes` alone decides nothing: Debian's own ssh_config says so for every host, also where
+ * nobody has a ticket. Neither does `SecurityKeyProvider`, which only tells how a device's key is asked.
+ */
+function needIn(found: Collected["found"]): SystemSshNeed | null {
+  const one = (keyword: string): string => found.get(keyword)?.[0]?.[0] ?? "";
+  const isGiven = (keyword: string): boolean => !["", "none"].includes(one(keyword).toLowerCase());
+  if (isGiven("pkcs11provider")) return "PKCS11Provider";
+  if (isGiven("knownhostscommand")) return "KnownHostsCommand";
+  const exchanges = one("kexalgorithms");
+  // A list that begins with +, - or ^ keeps OpenSSH's own, and with them what is known here.
+  if (exchanges !== "" && exchanges.split(",").every((name) => /^(?:sntrup|mlkem)\d+/.test(name)))
+    return "KexAlgorithms";
+  const isKerberosFirst = /^gssapi-/i.test(one("preferredauthentications"));
+  return isKerberosFirst && one("gssapiauthentication").toLowerCase() === "yes" ? "PreferredAuthentications" : null;
 }
 
 function strictness(value: string | null): ResolvedLogin["strictHostKeyChecking"] {
@@ -94,13 +116,13 @@ function jumpsOf(config: SshConfig, value: string, depth: number): readonly Reso
 interface Collected {
   readonly found: ReadonlyMap<string, readonly (readonly string[])[]>;
   /** What in the config only ssh itself can decide; null where all was decided. */
-  readonly undecided: string | null;
+  readonly undecided: SystemSshNeed | null;
 }
 
 /** The first value of each keyword wins; IdentityFile collects all. `Match final` asks for a second pass over the whole config. */
 function collect(config: SshConfig, login: Login): Collected {
   const found = new Map<string, (readonly string[])[]>();
-  let undecided: string | null = null;
+  let undecided: SystemSshNeed | null = null;
   const take = (blocks: readonly Block[], isFinal: boolean): void => {
     for (const { condition, entries } of blocks) {
       const hostName = found.get("hostname")?.[0]?.[0]?.replaceAll("%h", login.host) ?? login.host;
@@ -159,7 +181,7 @@ interface Candidate {
 }
 
 /** A text names what only ssh itself can decide; everything else in the condition holds then. */
-function holds(condition: Condition, candidate: Candidate): boolean | string {
+function holds(condition: Condition, candidate: Candidate): boolean | SystemSshNeed {
   switch (condition.kind) {
     case "always":
       return true;
@@ -171,8 +193,8 @@ function holds(condition: Condition, candidate: Candidate): boolean | string {
   }
 }
 
-function criteriaHold(criteria: readonly string[], candidate: Candidate): boolean | string {
-  let undecided: string | null = null;
+function criteriaHold(criteria: readonly string[], candidate: Candidate): boolean | SystemSshNeed {
+  let undecided: SystemSshNeed | null = null;
   for (let at = 0; at < criteria.length; at += 1) {
     const word = (criteria[at] ?? "").toLowerCase();
     const negated = word.startsWith("!");

@@ -1,3 +1,19 @@
+/** Why a login is left to the system's ssh: the keyword of the config that asks for it, as ssh_config(5) writes it. */
+export type SystemSshNeed =
+  | "ProxyCommand"
+  | "CanonicalizeHostname"
+  /** A criterion only ssh itself can decide. */
+  | `Match ${string}`
+  /** The first key is a security device's (FIDO). */
+  | "IdentityFile"
+  /** A key in a smart card. */
+  | "PKCS11Provider"
+  | "KnownHostsCommand"
+  /** Post-quantum key exchange and no other. */
+  | "KexAlgorithms"
+  /** Kerberos is to be tried first. */
+  | "PreferredAuthentications";
+
 /** A login with everything ssh_config says about it, as OpenSSH would use it (`ssh -G`). */
 export interface ResolvedLogin {
   /** What the person wrote: an alias, a name or an address. */
@@ -21,6 +37,6 @@ export interface ResolvedLogin {
   readonly connectTimeoutMs: number;
   /** Hosts to go through, nearest to the desktop first. */
   readonly jumps: readonly ResolvedLogin[];
-  /** Set when the config asks for what ssh2 cannot do (ProxyCommand, GSSAPI, sk keys); the reason is a config keyword. */
-  readonly needsSystemSsh: string | null;
+  /** What of the config, or of a hop's, ssh2 cannot do; null where the built-in client will do. */
+  readonly needsSystemSsh: SystemSshNeed | null;
 }

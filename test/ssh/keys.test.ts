@@ -9,6 +9,7 @@ import { createSessionSecrets } from "../../main/ssh/session-secrets";
 import { freePort } from "../lab/free-port";
 import { startSshd, systemSshd, type Sshd } from "../lab/sshd";
 import { createPerson, kindsOf, loginTo, outcomeOf, refusalOf, secret } from "./person";
+import { securityKeyFile } from "./security-key";
 
 const passphrase = "päss phrase";
 const hasPuttygen = existsSync("/usr/bin/puttygen");
@@ -192,27 +193,3 @@ describe.skipIf(systemSshd() === null && process.env.CI !== "true")("keys that r
     expect([...seen]).toEqual(["broken"]);
   });
 });
-
-/** No device is at hand: a file laid out as PROTOCOL.u2f says, which is what ssh-keygen would have written for one. */
-function securityKeyFile(): string {
-  const string = (value: string | Buffer): Buffer => {
-    const bytes = Buffer.from(value);
-    const length = Buffer.alloc(4);
-    length.writeUInt32BE(bytes.length);
-    return Buffer.concat([length, bytes]);
-  };
-  const type = "sk-ssh-ed25519@openssh.com";
-  const publicKey = Buffer.concat([string(type), string(Buffer.alloc(32, 7)), string("ssh:")]);
-  const one = Buffer.from([0, 0, 0, 1]);
-  const whole = [
-    Buffer.from("openssh-key-v1\0"),
-    ...["none", "none", ""].map(string),
-    one,
-    string(publicKey),
-    string(""),
-  ];
-  const body = Buffer.concat(whole)
-    .toString("base64")
-    .replaceAll(/(.{70})/g, "$1\n");
-  return `-----BEGIN OPENSSH PRIVATE KEY-----\n${body}\n-----END OPENSSH PRIVATE KEY-----\n`;
-}

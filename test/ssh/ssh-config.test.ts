@@ -144,7 +144,8 @@ function byEvenkeel(login: ResolvedLogin): object {
     hashKnownHosts,
     connectTimeoutMs,
     hops: login.jumps.length,
-    proxyCommand: login.needsSystemSsh === "ProxyCommand",
+    // Where there are jumps it may be a jump's.
+    proxyCommand: login.needsSystemSsh === "ProxyCommand" && login.jumps.length === 0,
   };
 }
 

@@ -12,12 +12,13 @@ import { hostKeyCheck } from "../../main/ssh/host-keys";
 import { createAccess } from "../../main/ssh/pool";
 import { resolveLogin } from "../../main/ssh/resolve-login";
 import { readSshConfig } from "../../main/ssh/ssh-config";
+import { withSecurityKeys } from "../../main/ssh/security-keys";
 import { SshError } from "../../main/ssh/ssh-error";
 import { createSystemSsh } from "../../main/ssh/system-ssh";
 import { freePort } from "../lab/free-port";
 import { startSshd, type Sshd } from "../lab/sshd";
 
-export type Transport = "built-in" | "system";
+export type Transport = "built-in" | "system" | "auto";
 type Asked = Parameters<Asker["ask"]>[0];
 
 export interface Reached {
@@ -129,7 +130,7 @@ export async function makeWorld(): Promise<World> {
         newNonce: () => randomBytes(16).toString("hex"),
         asker: { ask: options.ask ?? ((question) => (asked.push(question), Promise.resolve(answer(question)))) },
         hostKeys: hostKeyCheck,
-        resolve: async (login) => resolveLogin(await readSshConfig(configPath, desktop), login),
+        resolve: async (login) => withSecurityKeys(resolveLogin(await readSshConfig(configPath, desktop), login)),
         systemSsh: createSystemSsh({
           configFiles: [configPath],
           runtimeDirectory: directory,
