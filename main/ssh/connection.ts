@@ -164,6 +164,8 @@ async function logIn(
       ...(stream === null ? { host: hop.hostName, port: hop.port } : { sock: stream }),
       username: hop.user,
       readyTimeout: 0,
+      // A server that is not OpenSSH may forward to a Unix socket as well; one that cannot says so.
+      strictVendor: false,
       keepaliveInterval: keepaliveIntervalMs,
       keepaliveCountMax,
       algorithms: { ...algorithms, serverHostKey: [...serverHostKey] as ServerHostKeyAlgorithm[] },

@@ -13,10 +13,10 @@ import { noKeyStorage } from "../../main/store/secrets";
 import { startEmbeddedCluster, whatIsMissing, type EmbeddedCluster } from "../lab/embedded/embedded-cluster";
 import { serverOf } from "../lab/embedded/postmaster";
 import { freePort } from "../lab/free-port";
-import { startSshd } from "../lab/sshd";
+import { startSshd, systemSshd } from "../lab/sshd";
 import { makeAccount, type Account } from "../ssh/accounts";
 
-const cannotRun = whatIsMissing() !== null && process.env.CI !== "true";
+const cannotRun = (whatIsMissing() !== null || systemSshd() === null) && process.env.CI !== "true";
 const victim = "keel-3";
 
 /** What is told of one trouble: in both languages, and as the view gets it. */

