@@ -26,7 +26,7 @@ const chunkSlots = 512;
 const mostChunks = 40;
 
 /** redis-cli's own cluster manager, run on a host of the cluster: it moves the keys of a slot one after the other. */
-function manager(node: ClusterNode, ...words: readonly string[]): Effect {
+function manager(node: ClusterNode, ...words: readonly string[]): Extract<Effect, { readonly kind: "run" }> {
   const { programDirectory, host, port } = node.site.settings;
   const [verb = "", ...rest] = words;
   return {
@@ -36,6 +36,9 @@ function manager(node: ClusterNode, ...words: readonly string[]): Effect {
     },
   };
 }
+
+/** `fix` asks before it covers slots whatever `--cluster-yes` says (7.0): once for those without keys, with keys on one node, on several. */
+const saysYes = "yes\n".repeat(3);
 
 /** The master that the manager is run beside; any that serves will do. */
 function anyMaster(snapshot: ClusterSnapshot): ClusterNode | null {
@@ -169,7 +172,10 @@ export const giveUpLostSlots: RecoveryAction<ClusterSnapshot> = {
         {
           title: sentence("redis-cluster/step.giveUp", { members: target }),
           node: node.node,
-          effect: manager(node, "fix", "--cluster-fix-with-unreachable-masters"),
+          effect: {
+            kind: "run",
+            command: { ...manager(node, "fix", "--cluster-fix-with-unreachable-masters").command, stdin: saysYes },
+          },
           changes: true,
           deadlineMs: fixMs,
           stillSafe: [...target.split(", ").map(holds.lost), ...goneMembers],

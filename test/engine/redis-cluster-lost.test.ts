@@ -1,0 +1,60 @@
+import { describe, expect, it } from "vitest";
+import type { Engine, MemberReadings } from "../../main/engine/engine";
+import { isLost } from "../../main/engine/redis-cluster/health";
+import { redisClusterProbes, type RedisClusterProbes } from "../../main/engine/redis-cluster/probes";
+import { redisClusterSettings } from "../../main/engine/redis-cluster/settings";
+import { snapshotCluster } from "../../main/engine/redis-cluster/snapshot";
+import type { KnownNode } from "../../main/engine/redis-cluster/topology";
+import { replay } from "./case";
+
+type Members = readonly MemberReadings<typeof redisClusterSettings, RedisClusterProbes>[];
+
+const parts = { id: "redis-cluster", settings: redisClusterSettings, probes: redisClusterProbes };
+/** The recording of a killed master, whose host says that nothing runs; how the others know it is changed. */
+const killed: Members = replay(
+  parts as unknown as Engine<typeof redisClusterSettings, RedisClusterProbes, unknown>,
+  "master-killed",
+);
+const victim = "r1";
+
+/** The names of masters that are lost where the viewers know the victim so. */
+function lost(change: (viewer: string) => Partial<KnownNode>, members: Members = killed): readonly string[] {
+  const id = killed.find(({ site }) => site.member === victim)?.site.settings.nodeId;
+  const snapshot = snapshotCluster(
+    members.map((one): Members[number] => {
+      const { nodes } = one.readings;
+      if (nodes.kind !== "value") return one;
+      const value = nodes.value.map((known) => (known.id === id ? { ...known, ...change(one.site.member) } : known));
+      return { ...one, readings: { ...one.readings, nodes: { ...nodes, value } } };
+    }),
+  );
+  return snapshot.shards.filter((shard) => isLost(snapshot, shard)).map(({ master }) => master.id.slice(0, 4));
+}
+
+describe("a master that its host says is stopped", () => {
+  const name = killed.find(({ site }) => site.member === victim)?.site.settings.nodeId.slice(0, 4);
+
+  it("is lost as soon as nobody is linked to it, before anybody suspects it", () => {
+    expect(lost(() => ({ failure: "none", isLinked: false }))).toEqual([name]);
+  });
+
+  it("is not lost while one of the others is linked to it: it is asked at a wrong port", () => {
+    expect(lost((viewer) => ({ failure: "none", isLinked: viewer === "r6" }))).toEqual([]);
+  });
+
+  it("is lost by the others' word alone only when they agreed", () => {
+    const unseen = killed.map((one): Members[number] =>
+      one.site.member !== victim || one.readings.info.kind !== "failed"
+        ? one
+        : {
+            ...one,
+            readings: {
+              ...one.readings,
+              liveness: { ...one.readings.info, evidence: one.readings.liveness.evidence },
+            },
+          },
+    );
+    expect(lost(() => ({ failure: "suspected", isLinked: false }), unseen)).toEqual([]);
+    expect(lost(() => ({ failure: "agreed", isLinked: false }), unseen)).toEqual([name]);
+  });
+});
