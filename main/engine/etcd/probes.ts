@@ -1,7 +1,7 @@
 import { sentence } from "../../../contract/sentence";
 import { parseHttpAnswer } from "../../probe/parse/http-answer";
 import { parseJsonObject, type JsonObject } from "../../probe/parse/json";
-import { parseMetrics, type Bucket } from "../../probe/parse/metrics";
+import { parseMetrics, type Bucket, type Metrics } from "../../probe/parse/metrics";
 import { NotThere, ParseError, type Probe } from "../../probe/probe";
 import { livenessScript, parseLiveness, type Liveness } from "../process-liveness";
 import { gateway, loginOf, metricsLoginOf, type EtcdSite } from "./settings";
@@ -159,6 +159,31 @@ export interface MemberMetrics {
   readonly slowReads: number | null;
   readonly fsync: readonly Bucket[];
   readonly commit: readonly Bucket[];
+  /** Its links to the other members, by their ids in hexadecimal. */
+  readonly links: ReadonlyMap<string, PeerLink>;
+}
+
+export interface PeerLink {
+  readonly isUp: boolean;
+  /** How often it broke since the process began. */
+  readonly breaks: number;
+}
+
+/**
+ * ```
+ * etcd_network_active_peers{Local="a5134f8e27bebc40",Remote="acbc41a9613551ac"} 1
+ * etcd_network_disconnected_peers_total{Local="a5134f8e27bebc40",Remote="cba386141b5073f0"} 2
+ * ```
+ * A link that never broke has no second line.
+ */
+function linksIn(metrics: Metrics): ReadonlyMap<string, PeerLink> {
+  const breaks = metrics.by("etcd_network_disconnected_peers_total", "Remote");
+  return new Map(
+    [...metrics.by("etcd_network_active_peers", "Remote")].map(([id, up]) => [
+      id,
+      { isUp: up === 1, breaks: breaks.get(id) ?? 0 },
+    ]),
+  );
 }
 
 export function parseMemberMetrics(text: string): MemberMetrics {
@@ -184,6 +209,7 @@ export function parseMemberMetrics(text: string): MemberMetrics {
     slowReads: metrics.sum("etcd_server_slow_read_indexes_total"),
     fsync: metrics.histogram("etcd_disk_wal_fsync_duration_seconds"),
     commit: metrics.histogram("etcd_disk_backend_commit_duration_seconds"),
+    links: linksIn(metrics),
   };
 }
 

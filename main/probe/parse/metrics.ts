@@ -4,6 +4,8 @@ import { ParseError } from "../probe";
 export interface Metrics {
   /** The sum over all label sets of a name; null where the service tells no such thing. */
   sum(name: string): number | null;
+  /** The values of a name by one of its labels; empty where the service tells no such thing. */
+  by(name: string, label: string): ReadonlyMap<string, number>;
   /** Cumulative counts by upper bound, in rising order, ending with +Inf; empty where there is no such histogram. */
   histogram(name: string): readonly Bucket[];
 }
@@ -40,6 +42,7 @@ export function parseMetrics(what: string, text: string): Metrics {
   }
   return {
     sum: (name) => samples.get(name)?.reduce((total, { value }) => total + value, 0) ?? null,
+    by: (name, label) => new Map((samples.get(name) ?? []).map(({ labels, value }) => [labelIn(labels, label), value])),
     histogram: (name) =>
       (samples.get(`${name}_bucket`) ?? [])
         .map(({ labels, value }) => ({ upTo: boundOf(labels), count: value }))
@@ -48,8 +51,11 @@ export function parseMetrics(what: string, text: string): Metrics {
 }
 
 function boundOf(labels: string): number {
-  const bound = /(?:^|,)le="([^"]*)"/.exec(labels)?.[1] ?? "";
-  return Number(bound.replace("Inf", "Infinity"));
+  return Number(labelIn(labels, "le").replace("Inf", "Infinity"));
+}
+
+function labelIn(labels: string, label: string): string {
+  return new RegExp(`(?:^|,)${label}="([^"]*)"`).exec(labels)?.[1] ?? "";
 }
 
 /**

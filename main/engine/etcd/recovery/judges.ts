@@ -6,6 +6,7 @@ import {
   answering,
   leaderOf,
   memberIn,
+  nameOf,
   quorumOf,
   quotaOf,
   votersOf,
@@ -39,6 +40,9 @@ export const holds = {
   listed: (id: string): Claim => sentence("etcd/holds.listed", { id }),
   notListed: (id: string): Claim => sentence("etcd/holds.not-listed", { id }),
   waitsFor: (peerUrl: string): Claim => sentence("etcd/holds.waits-for", { peerUrl }),
+  /** The links of one to all voters but one that is replaced are up, in this run of its process, and have not broken since. */
+  linksKept: (member: string, without: string, pid: number, breaks: string): Claim =>
+    sentence("etcd/holds.links-kept", { member, without, pid, breaks }),
   votes: (member: string): Claim => sentence("etcd/holds.votes", { member }),
 } as const;
 
@@ -113,6 +117,13 @@ export const etcdJudges: Readonly<Record<string, Judge<EtcdSnapshot>>> = {
     now.listed?.some(({ name, peerUrls }) => name === "" && peerUrls.includes(String(facts.peerUrl))) === true
       ? null
       : sentence("etcd/not-added", { peerUrl: String(facts.peerUrl) }),
+  "etcd/holds.links-kept": (now, facts) => {
+    const links = linksOf(now, memberOf(facts), String(facts.without));
+    if ("code" in links) return links;
+    return links.pid === facts.pid && links.breaks === facts.breaks
+      ? null
+      : sentence("etcd/link-broke", { member: memberOf(facts), before: String(facts.breaks), breaks: links.breaks });
+  },
   "etcd/holds.votes": (now, facts) => {
     const id = memberIn(now, memberOf(facts))?.id;
     return votersOf(now).some((voter) => voter.id === id)
@@ -151,6 +162,27 @@ export function majorityWithout(now: EtcdSnapshot, member: string): Sentence | n
   return needs !== null && others >= needs
     ? null
     : sentence("etcd/majority-at-risk", { member, others, needs: needs ?? 0 });
+}
+
+/**
+ * etcd takes a new voter only where whoever is asked has had a link to every other voter for five seconds (3.4). How old a link is it
+ * does not tell; but one that is up now, was up before, and did not break in between, is as old as the time between the two looks.
+ */
+export function linksOf(
+  now: EtcdSnapshot,
+  member: string,
+  without: string,
+): { readonly pid: number; readonly breaks: string } | Sentence {
+  const own = memberIn(now, member);
+  const left = memberIn(now, without)?.id ?? null;
+  if (own?.metrics.kind !== "value" || own.liveness.kind !== "value" || own.liveness.value.kind !== "running")
+    return sentence("etcd/links-unknown", { member });
+  const { links } = own.metrics.value;
+  const others = votersOf(now).filter(({ id }) => id !== own.id && id !== left);
+  const down = others.find(({ id }) => links.get(id)?.isUp !== true);
+  if (down !== undefined) return sentence("etcd/link-down", { member, other: nameOf(now, down.id) });
+  const breaks = others.map(({ id }) => `${nameOf(now, id)} ${links.get(id)?.breaks ?? 0}`).join(", ");
+  return { pid: own.liveness.value.pid, breaks };
 }
 
 const spareBytes = 4 << 20;

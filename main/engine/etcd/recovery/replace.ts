@@ -1,10 +1,13 @@
 import { sentence, type Sentence } from "../../../../contract/sentence";
-import type { Effect, RecoveryAction, Step } from "../../engine";
+import type { Claim, Effect, RecoveryAction, Step } from "../../engine";
 import { controlOf, startEffect } from "../../service";
 import { decimalId } from "../probes";
 import { leaderOf, memberIn, votersOf, type Answering, type EtcdMember, type EtcdSnapshot } from "../snapshot";
-import { controlObjections, holds, layoutOf, majorityWithout } from "./judges";
+import { controlObjections, holds, layoutOf, linksOf, majorityWithout } from "./judges";
 import { call, none, nothingToDo } from "./steps";
+
+/** etcd asks for five. */
+const settleSeconds = 6;
 
 /**
  * Takes a dead member out and puts it in again with an empty directory, its old one kept aside. Out first and then in: the other way
@@ -27,11 +30,15 @@ export const replaceMember: RecoveryAction<EtcdSnapshot> = {
     const target = memberIn(snapshot, targetName);
     const peerUrl = target === null ? null : peerUrlOf(snapshot, target);
     if (leader === null || target === null || peerUrl === null) return nothingToDo;
+    const links = linksOf(snapshot, leader.member, targetName);
+    if ("code" in links) return nothingToDo;
+    const kept = holds.linksKept(leader.member, targetName, links.pid, links.breaks);
     const listed = snapshot.listed?.find(({ id }) => id === target.id);
     const { member } = target;
     return {
       steps: [
-        ...(listed === undefined ? [] : [remove(leader, target, listed.id)]),
+        letLinksSettle(leader, target, kept),
+        ...(listed === undefined ? [] : [remove(leader, target, listed.id, kept)]),
         keepAside(target),
         add(leader, target, peerUrl),
         startAnew(snapshot, target, peerUrl),
@@ -50,9 +57,12 @@ function objectionsTo(snapshot: EtcdSnapshot, target: EtcdMember): readonly Sent
   const { member, site } = target;
   const control = controlOf(site.settings.control);
   const risk = majorityWithout(snapshot, member);
+  const leader = leaderOf(snapshot);
+  const links = leader === null ? null : linksOf(snapshot, leader.member, member);
   return [
     ...controlObjections(target),
     ...(risk === null ? [] : [risk]),
+    ...(links !== null && "code" in links ? [links] : []),
     ...(site.settings.dataDirectory === "" ? [sentence("etcd/directory-unknown", { member })] : []),
     ...(peerUrlOf(snapshot, target) === null ? [sentence("etcd/peer-unknown", { member })] : []),
     // Its file would win over what is told it for this one start.
@@ -71,14 +81,32 @@ function peerUrlOf(snapshot: EtcdSnapshot, target: EtcdMember): string | null {
   return kept === "" ? null : kept;
 }
 
-function remove(leader: Answering, { member }: EtcdMember, id: string): Step {
+/**
+ * Out is taken at once, and in only where every link is five seconds old: without this wait a member that came back a moment ago would
+ * leave the cluster smaller by one and the dead one outside.
+ */
+function letLinksSettle(leader: Answering, { member }: EtcdMember, kept: Claim): Step {
+  return {
+    title: sentence("etcd/step.letLinksSettle", { leader: leader.member, seconds: settleSeconds }),
+    node: leader.node,
+    effect: { kind: "run", command: { argv: ["sleep", String(settleSeconds)], runAs: leader.site.settings.account } },
+    changes: false,
+    deadlineMs: 30_000,
+    stillSafe: [holds.stopped(member), kept],
+    // There is nothing to see of a wait; what it was for is asked before the next step.
+    achieved: [],
+    undo: { kind: "needless", reason: sentence("etcd/no-undo.waited", { member }) },
+  };
+}
+
+function remove(leader: Answering, { member }: EtcdMember, id: string, kept: Claim): Step {
   return {
     title: sentence("etcd/step.remove", { member, id }),
     node: leader.node,
     effect: call(leader, "/v3/cluster/member/remove", { ID: decimalId(id) }),
     changes: true,
     deadlineMs: 30_000,
-    stillSafe: [holds.stopped(member), holds.majorityWithout(member)],
+    stillSafe: [holds.stopped(member), holds.majorityWithout(member), holds.leads(leader.member), kept],
     achieved: [holds.notListed(id)],
     undo: none("etcd/no-undo.removed", member),
   };
