@@ -58,6 +58,8 @@ export const nodeViewSchema = z.object({
   address: z.string(),
   level: levelSchema,
   reachability: reachabilitySchema,
+  /** Which client its login is made by, and what decided that; null before the first try. */
+  transport: sentenceSchema.nullable(),
   figures: z.array(namedFigureSchema),
 });
 export type NodeView = z.infer<typeof nodeViewSchema>;

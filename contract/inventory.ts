@@ -7,6 +7,10 @@ import { sentenceSchema } from "./sentence";
 const nameSchema = z.string().overwrite(visible);
 export const clusterNameSchema = nameSchema.min(1).max(80);
 
+export const transports = ["auto", "built-in", "system"] as const;
+export const transportSchema = z.enum(transports);
+export type Transport = z.infer<typeof transportSchema>;
+
 /** How to log in to a host, as a person gives it; what is left out comes from ssh_config and its defaults. */
 export const loginSchema = z.object({
   /** An ssh_config alias, a host name or an address. */
@@ -15,7 +19,7 @@ export const loginSchema = z.object({
   port: z.number().int().min(1).max(65535).optional(),
   identityFile: z.string().min(1).max(4096).optional(),
   /** `auto`, also when left out: the built-in client, or the system's `ssh` where the host's config asks for what only that can do. */
-  transport: z.enum(["auto", "built-in", "system"]).optional(),
+  transport: transportSchema.optional(),
   /** Hosts to go through, written as for ProxyJump: `ops@bastion:2222,inner`. */
   jump: z.string().min(1).max(1024).optional(),
 });

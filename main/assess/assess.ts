@@ -3,7 +3,7 @@ import type { Evidence } from "../../contract/figure";
 import type { Finding, Level, MemberView, NodeView, Subject } from "../../contract/health";
 import type { Cluster } from "../../contract/inventory";
 import type { RecoveryOffer } from "../../contract/recovery";
-import { sentence } from "../../contract/sentence";
+import { sentence, type Sentence } from "../../contract/sentence";
 import type { Engine, HealthRule, MemberReadings, SettingFields } from "../engine/engine";
 import type { Probes } from "../probe/probe";
 
@@ -20,6 +20,8 @@ export interface AssessParts<
   readonly members: readonly MemberReadings<F, P>[];
   readonly host: Engine<HF, HP, HS>;
   readonly hosts: readonly MemberReadings<HF, HP>[];
+  /** By node, which client its login is made by. */
+  readonly transports: ReadonlyMap<string, Sentence | null>;
   readonly evidence: readonly Evidence[];
   readonly previous: Assessment | null;
   readonly cycle: number;
@@ -138,6 +140,7 @@ function nodeViews<F extends SettingFields, P extends Probes, S, HF extends Sett
     address: login.host,
     level: levelAt(about, [node]),
     reachability: parts.hosts.find(({ site }) => site.node === node)?.reachability ?? { state: "connecting" },
+    transport: parts.transports.get(node) ?? null,
     figures: [...(entries.find((entry) => entry.node === node)?.figures ?? [])],
   }));
 }

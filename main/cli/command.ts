@@ -6,7 +6,7 @@ import type { Assessment } from "../../contract/assessment";
 import type { Gives, RequestName, Takes } from "../../contract/channels";
 import { importFormatSchema } from "../../contract/hosts";
 import type { Finding, Level } from "../../contract/health";
-import type { Question } from "../../contract/inventory";
+import type { Login, Question, Transport } from "../../contract/inventory";
 import { say } from "../../contract/say";
 import { languageSchema, sentence, type Language, type Sentence } from "../../contract/sentence";
 import { catalogues } from "../catalogue";
@@ -35,6 +35,7 @@ class Stop extends Error {}
 
 const options = {
   name: { type: "string" },
+  transport: { type: "string", default: "auto" },
   "accept-host-key": { type: "string", multiple: true },
   format: { type: "string", default: "html" },
   out: { type: "string" },
@@ -81,7 +82,7 @@ export async function runCommand(argv: readonly string[], parts: CommandParts): 
   try {
     switch (command) {
       case "add":
-        return await add(context, subject, parsed.values.name);
+        return await add(context, subject, parsed.values.name, parsed.values.transport);
       case "check":
         return await check(context, subject);
       case "report":
@@ -159,10 +160,24 @@ async function isKept(core: Core, question: Question): Promise<boolean> {
   return reply.ok && reply.value.kept.some(({ name }) => names.includes(JSON.stringify(name)));
 }
 
-async function add(context: Context, host: string | undefined, name: string | undefined): Promise<number> {
+/** As they are typed. */
+const transports: Readonly<Record<string, Transport>> = { auto: "auto", builtin: "built-in", system: "system" };
+
+async function add(
+  context: Context,
+  host: string | undefined,
+  name: string | undefined,
+  transportName: string,
+): Promise<number> {
   const { parts, tell } = context;
   if (host === undefined) return usage(context);
-  const found = await ask(context, "discovery:start", { discoveryId: randomUUID(), login: { host } });
+  const transport = transports[transportName];
+  if (transport === undefined) {
+    parts.err(tell(sentence("cli/transport-unknown", { transport: transportName })));
+    return 3;
+  }
+  const login: Login = { host, ...(transport !== "auto" && { transport }) };
+  const found = await ask(context, "discovery:start", { discoveryId: randomUUID(), login });
   for (const problem of found.problems) parts.err(tell(problem));
   if (found.clusters.length === 0) {
     parts.out(`EVENKEEL UNKNOWN - ${tell(sentence("discover/nothing", { node: host }))}`);

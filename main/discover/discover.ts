@@ -72,10 +72,10 @@ async function visit(parts: DiscoverParts, walk: Walk, login: Login): Promise<re
   }
 }
 
-/** The user's own entry for the host wins; otherwise the host is tried with the login of the seed. */
+/** The user's own entry for the host wins; otherwise the host is tried with the login of the seed. A transport is chosen for the whole cluster. */
 function nextLogin(parts: DiscoverParts, seed: Login, names: readonly string[]): Login {
   const alias = names.map(parts.aliasOf).find((found) => found !== null);
-  if (alias != null) return { host: alias };
+  if (alias != null) return { host: alias, ...(seed.transport && { transport: seed.transport }) };
   return { ...seed, host: names[names.length - 1] ?? seed.host };
 }
 

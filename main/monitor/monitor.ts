@@ -124,6 +124,7 @@ function cycleOf(parts: MonitorParts, cluster: Cluster): () => Promise<Round> {
           members: seen.members,
           host,
           hosts: hostsSeen.members,
+          transports: new Map(cluster.nodes.map(({ node }) => [node, parts.access.node(node).transport()])),
           evidence: [...taken.values()].map((one) => one.reading.evidence),
           previous: previous?.assessment ?? null,
           cycle: count,

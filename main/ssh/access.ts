@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import type { Login } from "../../contract/inventory";
+import type { Sentence } from "../../contract/sentence";
 
 /** A command as an argument list. It is quoted in one place (`quote.ts`), never glued together. */
 export interface Command {
@@ -96,6 +97,8 @@ export type LinkState =
 export interface NodeAccess {
   readonly node: string;
   state(): LinkState;
+  /** Which client its login is made by, and what decided that; null before the first try. */
+  transport(): Sentence | null;
   /** Connects when not connected; rejects with SshError. */
   ready(): Promise<void>;
   /**

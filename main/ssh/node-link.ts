@@ -1,3 +1,4 @@
+import type { Sentence } from "../../contract/sentence";
 import type { Clock } from "../clock";
 import type { Command, DurableState, Limits, LinkState, NodeAccess, Output } from "./access";
 import { askScript, baseOf, claimScript, readState } from "./durable-run";
@@ -18,6 +19,7 @@ export interface NodeLinkParts {
   readonly sudo: SudoPasswords;
   /** The signal says that nobody wants it any more; what is asked of a person for it is then withdrawn. */
   readonly connect: (unwanted: AbortSignal) => Promise<Connection>;
+  readonly transport: () => Sentence | null;
   /** Lets a few at a time do what comes right after a login, so that two hundred first shells do not start on one host at once. */
   readonly settle: <T>(work: () => Promise<T>) => Promise<T>;
   readonly changed: (state: LinkState) => void;
@@ -208,6 +210,7 @@ export function createNodeLink(parts: NodeLinkParts): NodeLink {
   return {
     node: parts.node,
     state: () => state,
+    transport: parts.transport,
     ready: async () => void (await open()),
     read: (script, limits) =>
       within(parts.node, limits.deadlineMs, async (signal) => (await open()).sessions.read(script, limits, signal)),

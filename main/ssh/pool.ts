@@ -12,7 +12,7 @@ import { createSessionSecrets, type SessionSecrets } from "./session-secrets";
 import { SshError } from "./ssh-error";
 import { createSudoPasswords } from "./sudo";
 import type { SystemSsh } from "./system-ssh";
-import { transportOf, type Connection } from "./transport";
+import { certificatesOnly, sentenceOf, transportOf, type Connection, type TransportChoice } from "./transport";
 
 export interface AccessParts {
   readonly clock: Clock;
@@ -77,14 +77,20 @@ export function createAccess(parts: AccessParts): Access {
   }
 
   /** That a host is known by certificates only is found when its key is judged; nothing was trusted and nobody asked by then. */
-  function byBuiltIn(login: Login, resolved: ResolvedLogin, unwanted: AbortSignal): Attempt {
+  function byBuiltIn(
+    login: Login,
+    resolved: ResolvedLogin,
+    unwanted: AbortSignal,
+    chosen: (choice: TransportChoice) => void,
+  ): Attempt {
     return async (gate) => {
       try {
         return await connect(resolved, { ...parts, secrets, gateOf: gate, unwanted });
       } catch (error) {
         const mayChange = (login.transport ?? "auto") === "auto" && parts.systemSsh !== undefined;
         if (!mayChange || !(error instanceof SshError) || error.kind !== "host-certificate-needed") throw error;
-        return bySystemSsh(login, resolved, "@cert-authority", unwanted)(gate);
+        chosen({ kind: "system", isByHand: false, why: certificatesOnly });
+        return bySystemSsh(login, resolved, certificatesOnly, unwanted)(gate);
       }
     };
   }
@@ -102,6 +108,8 @@ export function createAccess(parts: AccessParts): Access {
   function makeLink(node: string, login: Login): NodeLink {
     // One line a server: a host whose shell hangs must not keep the rest of the fleet waiting.
     let firstShells = createGate();
+    let choice: TransportChoice | null = null;
+    const choose = (next: TransportChoice): TransportChoice => (choice = next);
     return createNodeLink({
       node,
       clock: parts.clock,
@@ -110,15 +118,16 @@ export function createAccess(parts: AccessParts): Access {
       sudo,
       settle: (work) => firstShells.through(work),
       changed: (state) => listeners.forEach((listener) => listener(node, state)),
+      transport: () => choice && sentenceOf(choice),
       connect: async (unwanted) => {
         const resolved = { ...(await parts.resolve(login)), host: node };
-        const choice = transportOf(login, resolved);
+        const { kind, why } = choose(transportOf(login, resolved));
         firstShells = gateIn(shellGates, [...resolved.jumps, resolved]);
         return connectPatiently(
           resolved,
-          choice.kind === "system"
-            ? bySystemSsh(login, resolved, choice.why, unwanted)
-            : byBuiltIn(login, resolved, unwanted),
+          kind === "system"
+            ? bySystemSsh(login, resolved, why ?? "ssh/transport.by-hand", unwanted)
+            : byBuiltIn(login, resolved, unwanted, choose),
         );
       },
     });

@@ -1,5 +1,6 @@
 import type { Duplex, Readable } from "node:stream";
 import type { Login } from "../../contract/inventory";
+import { sentence, type Sentence } from "../../contract/sentence";
 import type { DialTarget } from "./access";
 import type { ResolvedLogin } from "./resolved-login";
 import { SshError } from "./ssh-error";
@@ -25,23 +26,38 @@ export interface Connection {
   close(): void;
 }
 
-/** Which client makes a login, and the setting that decided it. */
-export type TransportChoice = { readonly kind: "built-in" } | { readonly kind: "system"; readonly why: string };
+/** Which client makes a login, and what decided it: a person, or a keyword of the config; null where neither asks for anything. */
+export interface TransportChoice {
+  readonly kind: "built-in" | "system";
+  readonly isByHand: boolean;
+  readonly why: string | null;
+}
+
+/** That a host is known by certificates only, as known_hosts marks it. */
+export const certificatesOnly = "@cert-authority";
+
+export function sentenceOf({ kind, isByHand, why }: TransportChoice): Sentence {
+  if (kind === "built-in") return sentence(isByHand ? "ssh/transport.built-in-by-hand" : "ssh/transport.built-in");
+  if (isByHand) return sentence("ssh/transport.system-by-hand");
+  return why === certificatesOnly
+    ? sentence("ssh/transport.system-certificates")
+    : sentence("ssh/transport.system", { why: why ?? "" });
+}
 
 /** The config's needs decide, unless the login names a transport. Throws SshError where it names one that cannot do what the config asks. */
 export function transportOf(login: Login, resolved: ResolvedLogin): TransportChoice {
   const needs = resolved.needsSystemSsh;
   switch (login.transport ?? "auto") {
     case "system":
-      return { kind: "system", why: needs ?? "login.transport" };
+      return { kind: "system", isByHand: true, why: needs };
     case "built-in":
-      if (needs === null) return { kind: "built-in" };
+      if (needs === null) return { kind: "built-in", isByHand: true, why: null };
       throw new SshError("system-ssh-unavailable", resolved.host, {
         why: needs,
-        problem: "this login is set to the built-in transport",
+        problem: "ssh/transport.problem-by-hand",
       });
     case "auto":
-      return needs === null ? { kind: "built-in" } : { kind: "system", why: needs };
+      return { kind: needs === null ? "built-in" : "system", isByHand: false, why: needs };
   }
 }
 

@@ -1,6 +1,14 @@
 import { Alert, Button, Group, Modal, NativeSelect, NumberInput, Stack, Text, TextInput } from "@mantine/core";
 import { useEffect, useState, type ReactElement } from "react";
-import type { DiscoveredCluster, Discovery, KnownHost, Login } from "../../contract/inventory";
+import {
+  transports,
+  transportSchema,
+  type DiscoveredCluster,
+  type Discovery,
+  type KnownHost,
+  type Login,
+  type Transport,
+} from "../../contract/inventory";
 import { request } from "../api";
 import { useWords } from "../i18n/words";
 import { ask, useStore } from "../state/store";
@@ -13,6 +21,7 @@ export function AddCluster({ isOpen, close }: { readonly isOpen: boolean; readon
   const [host, setHost] = useState("");
   const [user, setUser] = useState("");
   const [port, setPort] = useState<number | string>("");
+  const [transport, setTransport] = useState<Transport>("auto");
   const [isLooking, setLooking] = useState(false);
   const [found, setFound] = useState<Discovery | null>(null);
   useEffect(() => {
@@ -23,7 +32,12 @@ export function AddCluster({ isOpen, close }: { readonly isOpen: boolean; readon
     useStore.setState({ progress: [] });
     setFound(null);
     setLooking(true);
-    const login: Login = { host: host.trim(), ...(user !== "" && { user }), ...(typeof port === "number" && { port }) };
+    const login: Login = {
+      host: host.trim(),
+      ...(user !== "" && { user }),
+      ...(typeof port === "number" && { port }),
+      ...(transport !== "auto" && { transport }),
+    };
     setFound(await ask(request("discovery:start", { discoveryId: crypto.randomUUID(), login })));
     setLooking(false);
   }
@@ -56,6 +70,14 @@ export function AddCluster({ isOpen, close }: { readonly isOpen: boolean; readon
           <TextInput label={word("ui/user")} value={user} onChange={(event) => setUser(event.currentTarget.value)} />
           <NumberInput label={word("ui/port")} value={port} onChange={setPort} min={1} max={65535} />
         </Group>
+        <NativeSelect
+          label={word("ui/transport")}
+          description={word(`ui/transport.${transport}-help`)}
+          inputWrapperOrder={["label", "input", "description"]}
+          value={transport}
+          onChange={(event) => setTransport(transportSchema.parse(event.currentTarget.value))}
+          data={transports.map((value) => ({ value, label: word(`ui/transport.${value}`) }))}
+        />
         <Button onClick={() => void look()} loading={isLooking} disabled={host.trim() === ""}>
           {word("ui/find")}
         </Button>

@@ -12,7 +12,7 @@ const order: readonly Level[] = ["critical", "degraded", "unknown", "watch"];
 
 /** What is wrong, who is who, and what may still fail. */
 export function HealthView({ assessment }: { readonly assessment: Assessment }): ReactElement {
-  const { word } = useWords();
+  const { word, said } = useWords();
   const shown = assessment.findings.filter(({ explainedBy }) => explainedBy === null);
   const sorted = [...shown].sort((one, other) => order.indexOf(one.level) - order.indexOf(other.level));
   return (
@@ -46,7 +46,7 @@ export function HealthView({ assessment }: { readonly assessment: Assessment }):
         rows={assessment.nodes.map((node) => ({
           name: node.node,
           level: node.level,
-          note: `ui/${node.reachability.state}`,
+          notes: [word(`ui/${node.reachability.state}`), ...(node.transport === null ? [] : [said(node.transport)])],
           figures: node.figures,
         }))}
       />
@@ -131,7 +131,7 @@ function Tolerances({ assessment }: { readonly assessment: Assessment }): ReactE
 interface Row {
   readonly name: string;
   readonly level: Level;
-  readonly note?: string;
+  readonly notes?: readonly string[];
   readonly figures: readonly NamedFigure[];
 }
 
@@ -155,11 +155,11 @@ function Figures({ rows }: { readonly rows: readonly Row[] }): ReactElement {
             <Table.Tr key={row.name}>
               <Table.Th scope="row">
                 {row.name}
-                {row.note !== undefined && (
-                  <Text size="xs" c="dimmed">
-                    {word(row.note)}
+                {row.notes?.map((note) => (
+                  <Text key={note} size="xs" c="dimmed" maw={240}>
+                    {note}
                   </Text>
-                )}
+                ))}
               </Table.Th>
               <Table.Td>
                 <LevelBadge level={row.level} size="sm" />

@@ -47,6 +47,7 @@ export function judge<F extends SettingFields, P extends Probes, S>(engine: Engi
       engine,
       members,
       host,
+      transports: new Map(),
       hosts: [],
       evidence: [],
       previous: null,

@@ -25,6 +25,7 @@ export function assessmentAt(takenAt: number, lagBytes: number | null, clusterId
         address: "db-2",
         level: "ok",
         reachability: { state: "reachable", roundTripMs: 1 },
+        transport: null,
         figures: [{ name: "linux/figure.cpu", figure: known(0.5, "ratio") }],
       },
     ],

@@ -1,0 +1,81 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Cluster } from "../../contract/inventory";
+import { runCommand } from "../../main/cli/command";
+import { systemSshd } from "../lab/sshd";
+import { hostLines, kindOf, makeWorld, type World } from "./transport-world";
+
+describe.skipIf(systemSshd() === null && process.env.CI !== "true")("the transport of a login", () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await makeWorld();
+  });
+  afterAll(() => world.close());
+
+  it("is chosen by hand or by the config, and each node says which client reaches it and why", async () => {
+    const plain = hostLines(world, "plain");
+    const command = hostLines(world, "plain", ["ProxyCommand nc %h %p"]);
+    const auto = { login: { transport: "auto" as const } };
+    const byHand = world.reach("system", plain).node;
+    expect(byHand.transport()).toBeNull();
+    await byHand.ready();
+    expect(byHand.transport()?.code).toBe("ssh/transport.system-by-hand");
+    const builtIn = world.reach("built-in", plain).node;
+    await builtIn.ready();
+    expect(builtIn.transport()?.code).toBe("ssh/transport.built-in-by-hand");
+    const automatic = world.reach("built-in", plain, auto).node;
+    await automatic.ready();
+    expect(automatic.transport()?.code).toBe("ssh/transport.built-in");
+    // Whether or not this desktop has nc: which client is asked, and why, is told either way.
+    const needed = world.reach("built-in", command, auto).node;
+    await kindOf(needed.ready());
+    expect(needed.transport()).toEqual({ code: "ssh/transport.system", facts: { why: "ProxyCommand" } });
+    expect(await kindOf(world.reach("built-in", command).node.ready())).toBe("system-ssh-unavailable");
+  });
+});
+
+describe("evenkeel", () => {
+  let directory: string;
+  let lines: string[];
+  beforeAll(() => {
+    directory = mkdtempSync(join(tmpdir(), "evenkeel-transport-"));
+  });
+  afterAll(() => rmSync(directory, { recursive: true }));
+  const evenkeel = (...argv: readonly string[]): Promise<number> => {
+    lines = [];
+    const tell = (line: string): void => void lines.push(line);
+    const parts = { version: "0", standardDirectory: directory, out: tell, err: tell };
+    return runCommand([...argv, "--data", directory, "--ssh-config", join(directory, "config")], parts);
+  };
+
+  it("refuses a transport it does not know, and names those it does", async () => {
+    expect(await evenkeel("add", "db1", "--transport", "telnet")).toBe(3);
+    expect(lines).toEqual(["telnet is no transport. Give auto (the default), builtin or system."]);
+  });
+
+  it("asks the client that was chosen by hand, and says so where that cannot do what the config asks", async () => {
+    writeFileSync(join(directory, "config"), "Host db1\n  ProxyCommand nc %h %p\n");
+    expect(await evenkeel("add", "db1", "--transport", "builtin")).toBe(3);
+    expect(lines[0]).toContain("because of ProxyCommand");
+    expect(lines[0]).toContain("the built-in client was chosen for it by hand");
+  });
+
+  it("reads clusters kept before there was a choice as automatic, and keeps a choice", async () => {
+    const cluster = (name: string, transport?: "system"): Cluster => ({
+      clusterId: name,
+      name,
+      engine: "postgresql",
+      nodes: [{ node: name, login: { host: name, ...(transport && { transport }) } }],
+      members: [{ member: name, node: name, settings: {} }],
+      addedAt: 0,
+    });
+    const path = join(directory, "inventory.json");
+    const written = [cluster("older"), cluster("chosen", "system")];
+    writeFileSync(path, JSON.stringify(written));
+    expect(await evenkeel("list")).toBe(0);
+    expect(lines).toEqual(["older\tpostgresql\t1", "chosen\tpostgresql\t1"]);
+    expect(JSON.parse(readFileSync(path, "utf8"))).toEqual(written);
+  });
+});
