@@ -38,7 +38,12 @@ export type Finding = z.infer<typeof findingSchema>;
 
 /** Whether a node answers this desktop. Unreachable from here is not down. */
 export const reachabilitySchema = z.discriminatedUnion("state", [
-  z.object({ state: z.literal("reachable"), roundTripMs: z.number() }),
+  z.object({
+    state: z.literal("reachable"),
+    roundTripMs: z.number(),
+    /** When a certificate that logged in on the way ceases to be valid, desktop wall clock; null where none did, or it is not told. */
+    certifiedUntil: z.number().nullable(),
+  }),
   z.object({ state: z.literal("connecting") }),
   z.object({ state: z.literal("unreachable"), reason: sentenceSchema, since: z.number() }),
 ]);

@@ -70,7 +70,7 @@ export function siteOf<F extends SettingFields>(
 function reachabilityOf(state: LinkState): Reachability {
   switch (state.state) {
     case "ready":
-      return { state: "reachable", roundTripMs: state.roundTripMs };
+      return { state: "reachable", roundTripMs: state.roundTripMs, certifiedUntil: state.certifiedUntil };
     case "broken":
       return {
         state: "unreachable",

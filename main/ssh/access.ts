@@ -87,6 +87,8 @@ export type LinkState =
       readonly roundTripMs: number;
       readonly account: string;
       readonly isRoot: boolean;
+      /** When a certificate that logged in on the way ceases to be valid, desktop wall clock; null where none did, or it is not told. */
+      readonly certifiedUntil: number | null;
     }
   | { readonly state: "broken"; readonly since: number; readonly error: Error };
 

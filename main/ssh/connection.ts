@@ -46,6 +46,7 @@ const algorithms = allowedAlgorithms(readCryptoAbilities());
 /** Logs in by ssh2 on the target through its jump hosts, each hop with its own login and its own host key. Throws SshError. */
 export async function connect(login: ResolvedLogin, parts: ConnectionParts): Promise<Connection> {
   const clients: Client[] = [];
+  const certifiedUntil: number[] = [];
   const loss = createLoss();
   const close = (): void => {
     // Inner first: an outer client that ends does not tell the one on top of it.
@@ -69,7 +70,8 @@ export async function connect(login: ResolvedLogin, parts: ConnectionParts): Pro
         client.on("close", () =>
           loss.lose(new SshError("link-lost", hop.host, { problem: "the connection was closed" })),
         );
-        await logIn(client, hop, stream, parts, loss);
+        const until = await logIn(client, hop, stream, parts, loss);
+        if (until !== null) certifiedUntil.push(until);
       });
     }
   } catch (error) {
@@ -80,6 +82,7 @@ export async function connect(login: ResolvedLogin, parts: ConnectionParts): Pro
   if (client === undefined) throw new SshError("closed", login.host);
   return {
     login,
+    certifiedUntil: certifiedUntil.length === 0 ? null : Math.min(...certifiedUntil),
     openShell: () => openShellOf(client, login.host, loss.listen),
     dial: (target, deadlineMs) => dialBy(client, target, deadlineMs, login.host, loss.listen),
     onLost: loss.listen,
@@ -101,17 +104,18 @@ async function dialThrough(below: Client, hop: ResolvedLogin, loss: Loss): Promi
   }
 }
 
+/** Gives when a certificate that was taken ceases to be valid. */
 async function logIn(
   client: Client,
   hop: ResolvedLogin,
   stream: Duplex | null,
   parts: ConnectionParts,
   loss: Loss,
-): Promise<void> {
+): Promise<number | null> {
   const serverHostKey = await parts.hostKeys.offerOrder(hop);
   const handshake = createHandshakeLog();
   let refusal: SshError | null = null;
-  await new Promise<void>((resolve, reject) => {
+  return new Promise<number | null>((resolve, reject) => {
     const patience = createPatience(hop.connectTimeoutMs + stageMs, () =>
       reject(new SshError("silent", hop.host, { stage: "login" })),
     );
@@ -128,7 +132,7 @@ async function logIn(
     });
     const settle = (error: SshError | null): void => {
       patience.stop();
-      if (error === null) resolve();
+      if (error === null) resolve(attempts.certifiedUntil());
       else reject(error);
     };
     let agreed = false;

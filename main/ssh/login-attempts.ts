@@ -30,6 +30,8 @@ export interface LoginAttempts {
   /** What the server would have taken, as it last said. */
   methods(): string;
   succeeded(): void;
+  /** Of the certificates that were taken, when the first ceases to be valid, desktop wall clock; null where none was, or none ceases. */
+  certifiedUntil(): number | null;
   /** The connection is over, logged in or not. `isVerdict`: the server itself ended it, so a password it was just given was not right. */
   over(isVerdict: boolean): void;
 }
@@ -77,6 +79,14 @@ export function createLoginAttempts(login: ResolvedLogin, parts: LoginParts): Lo
     }
   }
 
+  let certifiedUntilMs = Number.POSITIVE_INFINITY;
+  /** The key that the server is judging. */
+  let underJudgement: Identity | null = null;
+  function noteTaken(): void {
+    certifiedUntilMs = Math.min(certifiedUntilMs, underJudgement?.certificate?.validBefore ?? Number.POSITIVE_INFINITY);
+    underJudgement = null;
+  }
+
   const offered = new Set<Identity>();
   let known: readonly Identity[] | null = null;
 
@@ -92,8 +102,13 @@ export function createLoginAttempts(login: ResolvedLogin, parts: LoginParts): Lo
       offered.add(identity);
       const shown = await revealed(identity);
       if (shown === null) continue;
+      underJudgement = identity;
       result = yield { type: "agent", username: login.user, agent: new IdentityAgent(shown) };
-      if (result.isPartial) return result;
+      if (result.isPartial) {
+        noteTaken();
+        return result;
+      }
+      underJudgement = null;
       noteCertificate(identity);
     }
     return result;
@@ -263,7 +278,11 @@ export function createLoginAttempts(login: ResolvedLogin, parts: LoginParts): Lo
     },
     failure: () => failure ?? problem,
     methods: () => answered.left?.join(", ") ?? "–",
-    succeeded: () => settlePassword("accepted"),
+    succeeded: () => {
+      noteTaken();
+      settlePassword("accepted");
+    },
+    certifiedUntil: () => (Number.isFinite(certifiedUntilMs) ? certifiedUntilMs : null),
     over: (isVerdict) => {
       isOver = true;
       settlePassword(isVerdict ? "refused" : "unknown");

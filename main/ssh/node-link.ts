@@ -59,6 +59,7 @@ interface Identity {
   readonly roundTripMs: number;
   readonly account: string;
   readonly isRoot: boolean;
+  readonly certifiedUntil: number | null;
 }
 
 /** The connection of one node: made when first needed, remade after a pause when lost, and shared by all who ask. */
@@ -124,7 +125,9 @@ export function createNodeLink(parts: NodeLinkParts): NodeLink {
   async function identify({ connection, sessions }: Made): Promise<Identity> {
     await sessions.read(":", identityLimits);
     const asked = await sessions.read(identityScript, identityLimits);
-    return { roundTripMs: asked.tookMs, account: connection.login.user, isRoot: asked.stdout.trim() === "0" };
+    const { login, certifiedUntil } = connection;
+    const isRoot = asked.stdout.trim() === "0";
+    return { roundTripMs: asked.tookMs, account: login.user, isRoot, certifiedUntil };
   }
 
   function lose(which: Made, error: SshError): void {

@@ -285,6 +285,8 @@ function connectionOf(channels: ProxiedChannels, login: ResolvedLogin, loss: Los
             },
           ),
       ),
+    // Which key logged in is known to ssh alone.
+    certifiedUntil: null,
     onLost: loss.listen,
     close: () => loss.lose(new SshError("closed", node)),
   };

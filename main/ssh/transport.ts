@@ -17,6 +17,8 @@ export interface ShellChannel extends Duplex {
  */
 export interface Connection {
   readonly login: ResolvedLogin;
+  /** When the first certificate that logged in on the way ceases to be valid, desktop wall clock; null where none did, or it is not told. */
+  readonly certifiedUntil: number | null;
   /** Starts the launcher on a channel of its own. Rejects with SshError: `channel-refused`, `silent`, or why the link was lost. */
   openShell(): Promise<ShellChannel>;
   /** A stream from the node to the target. Rejects with SshError: `dial-refused`, `deadline`, or why the link was lost. */

@@ -1,4 +1,5 @@
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -6,6 +7,13 @@ import { join } from "node:path";
 import ssh2 from "ssh2";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Answer } from "../../contract/inventory";
+import { systemClock } from "../../main/clock";
+import type { Sighting } from "../../main/engine/engine";
+import { hostEngine } from "../../main/engine/registry";
+import { gather } from "../../main/monitor/gather";
+import { createTakeReadings } from "../../main/probe/run-probes";
+import { hostKeyCheck } from "../../main/ssh/host-keys";
+import { createAccess } from "../../main/ssh/pool";
 import type { ResolvedLogin } from "../../main/ssh/resolved-login";
 import { freePort } from "../lab/free-port";
 import { startSshd, systemSshd, type Sshd, type SshdOptions } from "../lab/sshd";
@@ -144,6 +152,18 @@ describe.skipIf(systemSshd() === null && !inCi)("logins by key on a real sshd", 
         expect([error.kind, error.facts.keyId]).toEqual([kind, "somebody"]);
       });
 
+    it("tells from an hour before its end until when the certificate that logged in is good", async () => {
+      const key = file("certified_ed25519");
+      const lastsMinutes = { "+30m": 30, "+3h": 180 };
+      for (const [validity, minutes] of Object.entries(lastsMinutes)) {
+        certify(key, "-n", user, "-V", validity);
+        const findings = await certificateFindings(login({ identityFiles: [key] }));
+        const wanted = minutes < 60 ? [expect.closeTo(Date.now() + minutes * 60_000, -6) as number] : [];
+        expect(findings.map(({ facts }) => facts.until)).toEqual(wanted);
+      }
+      expect(await certificateFindings(login({ identityFiles: [file("id")] }))).toEqual([]);
+    });
+
     it("falls back to the plain key where the certificate is refused", async () => {
       certify(file("id"), "-n", "somebody-else");
       expect(await outcomeOf(login({ identityFiles: [file("id")] }))).toBe("connected");
@@ -255,4 +275,33 @@ async function startAgent(socket: string): Promise<{ process: ChildProcess; sock
   const process = spawn("ssh-agent", ["-D", "-a", socket], { stdio: ["ignore", "pipe", "inherit"] });
   await new Promise((resolve) => process.stdout.once("data", resolve));
   return { process, socket };
+}
+
+/** What is found of the certificate of a login, read through it as a cycle reads a host. */
+async function certificateFindings(resolved: ResolvedLogin): Promise<readonly Sighting[]> {
+  const access = createAccess({
+    clock: systemClock,
+    random: Math.random,
+    newNonce: () => randomBytes(16).toString("hex"),
+    asker: createPerson(),
+    hostKeys: hostKeyCheck,
+    resolve: () => Promise.resolve(resolved),
+  });
+  access.know("node", { host: "node" });
+  try {
+    await access.node("node").ready();
+    const take = createTakeReadings({ clock: systemClock, wire: {} as never });
+    return await hostEngine.open(async (engine) => {
+      const { members } = await gather(
+        { access, take },
+        engine,
+        [{ member: "node", node: "node", settings: {} }],
+        null,
+      );
+      const rule = engine.health.find(({ code }) => code === "linux/LoginCertificateEnds");
+      return rule?.find(engine.snapshot(members)) ?? [];
+    });
+  } finally {
+    await access.close();
+  }
 }

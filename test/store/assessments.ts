@@ -24,7 +24,7 @@ export function assessmentAt(takenAt: number, lagBytes: number | null, clusterId
         node: "db-2",
         address: "db-2",
         level: "ok",
-        reachability: { state: "reachable", roundTripMs: 1 },
+        reachability: { state: "reachable", roundTripMs: 1, certifiedUntil: null },
         transport: null,
         figures: [{ name: "linux/figure.cpu", figure: known(0.5, "ratio") }],
       },

@@ -11,6 +11,7 @@ const diskCriticalRatio = 0.97;
 const loadPerProcessor = 2;
 const clockWatchMs = 500;
 const clockDegradedMs = 2_000;
+const certificateWatchMs = 3_600_000;
 
 const node = (host: Host): Subject => ({ kind: "node", node: host.node });
 
@@ -58,6 +59,16 @@ export const linuxHealth: readonly HealthRule<HostsSnapshot>[] = [
           ]
         : [],
     ),
+  },
+  {
+    code: "linux/LoginCertificateEnds",
+    level: "watch",
+    find: each((host) => {
+      const until = host.reachability.state === "reachable" ? host.reachability.certifiedUntil : null;
+      const { id, takenAt } = host.pulse.evidence;
+      if (until === null || until - takenAt > certificateWatchMs) return [];
+      return [{ subject: node(host), facts: { node: host.node, until }, evidence: [id] }];
+    }),
   },
   {
     code: "linux/MemoryLow",
