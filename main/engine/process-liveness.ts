@@ -41,9 +41,12 @@ ${lines.map((line) => ` ${line}\n`).join("")}${
       : ` own=; while read -r line; do case $line in */${unit}|*/${unit}/*) own=1;; esac; done <"$p/cgroup"; [ "$own" ] || continue\n`
   } line=; read -r line <"$p/stat" && echo "process $line"
 done 2>/dev/null
-read -r line </proc/uptime; echo "uptime $line"
-if [ -r /proc/1/stat ]; then read -r line </proc/1/stat; echo "first $line"; else echo hidden; fi`;
+${uptimeScript}`;
 }
+
+/** What ages of processes are told by; `hidden` where the login does not see those of others. */
+export const uptimeScript = `read -r line </proc/uptime; echo "uptime $line"
+if [ -r /proc/1/stat ]; then read -r line </proc/1/stat; echo "first $line"; else echo hidden; fi`;
 
 /**
  * ```
@@ -54,8 +57,7 @@ if [ -r /proc/1/stat ]; then read -r line </proc/1/stat; echo "first $line"; els
  */
 export function parseLiveness(text: string): Liveness {
   const lines = text.trim().split("\n");
-  const uptime = lines.map((line) => /^uptime (\d+)\.(\d\d) /.exec(line)).find((found) => found !== null);
-  if (uptime == null) throw new ParseError("whether the process runs", text);
+  if (uptimeTicks(lines) === null) throw new ParseError("whether the process runs", text);
   const found = lines.map((line) => /^process (\d+) \(.*\) (\w) /.exec(line)).find((one) => one !== null);
   if (found == null) {
     if (lines.includes("hidden")) throw new NotThere(sentence("probe/processes-hidden"));
@@ -65,8 +67,19 @@ export function parseLiveness(text: string): Liveness {
     kind: "running",
     pid: countOf("process id", found[1]),
     isStopped: found[2] === "T" || found[2] === "t",
-    ageMs: ageOf(Number(`${uptime[1] ?? ""}${uptime[2] ?? ""}`), startedTicks(found.input), firstTicks(lines)),
+    ageMs: processAgeMs(found.input, lines),
   };
+}
+
+/** How long the process of a stat line runs, by the `uptime` and `first` lines that were read with it; null where they tell nothing. */
+export function processAgeMs(statLine: string, lines: readonly string[]): number | null {
+  const uptime = uptimeTicks(lines);
+  return uptime === null ? null : ageOf(uptime, startedTicks(statLine), firstTicks(lines));
+}
+
+function uptimeTicks(lines: readonly string[]): number | null {
+  const found = lines.map((line) => /^uptime (\d+)\.(\d\d) /.exec(line)).find((one) => one !== null);
+  return found == null ? null : Number(`${found[1] ?? ""}${found[2] ?? ""}`);
 }
 
 /** The 22nd field of a stat line: when the process started, in hundredths of a second since the boot. */
@@ -88,8 +101,11 @@ function ageOf(uptimeTicks: number, started: number, first: number | null): numb
 
 const youngMs = 60_000;
 
+type Process =
+  { readonly kind: "not-running" } | { readonly kind: "running"; readonly pid: number; readonly ageMs: number | null };
+
 /** Two looks in a row saw different processes, and each was young: it ends and is started again and again. */
-export function keepsRestarting(before: Reading<Liveness> | undefined, now: Reading<Liveness>): boolean {
+export function keepsRestarting(before: Reading<Process> | undefined, now: Reading<Process>): boolean {
   if (before?.kind !== "value" || now.kind !== "value") return false;
   const [one, other] = [before.value, now.value];
   if (one.kind !== "running" || other.kind !== "running" || one.pid === other.pid) return false;

@@ -51,10 +51,20 @@ async function onCluster(names: readonly string[], record: (bench: Bench) => Pro
 function sshdOf(lab: EmbeddedCluster, node: string): number {
   const file = join(lab.directory, node, "ssh", "sshd_config");
   for (const entry of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-    const line = readFileSync(join("/proc", entry, "cmdline"), "utf8");
+    const line = commandLineOf(entry);
     if (line.startsWith("sshd:") && line.includes(file)) return Number(entry);
   }
   throw new Error(`no sshd of ${node}`);
+}
+
+/** Empty for a process that ended since it was listed. */
+function commandLineOf(pid: string): string {
+  try {
+    return readFileSync(join("/proc", pid, "cmdline"), "utf8");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ESRCH")) return "";
+    throw error;
+  }
 }
 
 function changed(cluster: Cluster, member: string, settings: Member["settings"]): Partial<Cluster> {

@@ -56,18 +56,28 @@ describe.skipIf(why !== null)(`PostgreSQL on the lab ${why ?? ""}`, () => {
   const wellPrimary = async (): Promise<string> => primary(await console.until(isWell));
   const sql = (host: string, statement: string): Promise<string> =>
     lab.run(host, `cd / && runuser -u postgres -- psql -qAtX -c "${statement}"`);
+  const knownOf = ({ figures }: Assessment["members"][number]): ReadonlySet<string> =>
+    new Set(
+      figures
+        .filter(({ figure }) => figure.state === "known")
+        .map(({ name }) => name.replace("postgresql/figure.", "")),
+    );
   const offered = (seen: Assessment, action: string): readonly string[] =>
     seen.recoveries
       .filter((one) => one.action === `postgresql/${action}` && one.objections.length === 0)
       .flatMap(({ targets }) => targets.filter(({ objections }) => objections.length === 0))
       .map(({ target }) => target);
 
-  async function recordCase(name: string, what: string): Promise<void> {
+  async function recordCase(name: string, what: string, betweenLooks?: () => Promise<unknown>): Promise<void> {
     if (!records) return;
     await openRecorder(lab.sshConfigPath, password).record(postgresql, console.cluster(), name, {
       what,
       version: "PostgreSQL 15",
       origin: "three Debian 12 hosts of the lab",
+      ...(betweenLooks !== undefined && {
+        withPrevious: true,
+        betweenLooks: async () => void (await betweenLooks()),
+      }),
     });
   }
 
@@ -133,6 +143,13 @@ describe.skipIf(why !== null)(`PostgreSQL on the lab ${why ?? ""}`, () => {
   it("live: postgresql / E: two servers may fail", async () => {
     const { tolerances } = await console.until(isWell);
     expect(tolerances.map(({ has: serving, tolerates }) => [serving, tolerates])).toEqual([[3, 2]]);
+  });
+
+  it("live: postgresql / H: shows hits in shared buffers, connections beside their limit and sessions that wait for locks", async () => {
+    await console.read();
+    const { members } = await console.until(({ members: now }) => now.every((one) => knownOf(one).has("hitRatio")));
+    for (const one of members)
+      for (const name of ["connections", "connectionLimit", "lockWaits"]) expect([...knownOf(one)]).toContain(name);
   });
 
   it("live: postgresql / switchover: the role moves to a named standby, all follow it and nothing is lost", async () => {
@@ -233,6 +250,24 @@ describe.skipIf(why !== null)(`PostgreSQL on the lab ${why ?? ""}`, () => {
     expect(outcome(run)).toBe("done");
     expect(run.steps.map(({ output }) => output).join("\n")).toContain("Done!");
     expect(await sql(old, "select to_regclass('lost_in_the_cut') is null, two from after_the_cut")).toBe("t|2\n");
+  });
+
+  it("live: postgresql / rewind-to-primary: a rewind that fails is not taken for the one before it", async () => {
+    const first = await wellPrimary();
+    const [standby = ""] = others(first);
+    const stop = async (): Promise<unknown> => {
+      await lab.run(standby, `systemctl stop ${unit}`);
+      return console.until(has("postgresql/ServerStopped"));
+    };
+    await stop();
+    expect(outcome(await console.recover("postgresql/rewind-to-primary", standby))).toBe("done");
+    await stop();
+    await lab.run(standby, "mv /var/lib/postgresql/.pgpass /var/lib/postgresql/.pgpass-aside");
+    mend.push(() => lab.attempt(standby, `systemctl start ${unit}`));
+    const failed = await console.recover("postgresql/rewind-to-primary", standby);
+    await lab.run(standby, "mv /var/lib/postgresql/.pgpass-aside /var/lib/postgresql/.pgpass");
+    expect([failed.state, failed.steps.map(({ state }) => state)]).toEqual(["failed", ["broken", "skipped"]]);
+    expect(outcome(await console.recover("postgresql/rewind-to-primary", standby))).toBe("done");
   });
 
   it("live: postgresql / leader-hung: a primary that answers nobody is hung, not down; it is ended and another promoted", async () => {
@@ -358,6 +393,58 @@ describe.skipIf(why !== null)(`PostgreSQL on the lab ${why ?? ""}`, () => {
     expect(offered(seen, "drop-slot")).toEqual(["abandoned"]);
     expect(await console.plan("postgresql/drop-slot", `slot_${standby}`)).toMatchObject({ state: "refused" });
     expect(outcome(await console.recover("postgresql/drop-slot", "abandoned"))).toBe("done");
+    await lab.run(standby, `systemctl stop ${unit}`);
+    mend.push(() => lab.attempt(standby, `systemctl start ${unit}`));
+    await console.until((now) => has("postgresql/ServerStopped")(now) && has("postgresql/SlotInactive")(now));
+    expect(await console.plan("postgresql/drop-slot", `slot_${standby}`)).toMatchObject({
+      state: "refused",
+      objections: [{ code: "postgresql/slot-of-stopped", facts: { member: standby } }],
+    });
+  });
+
+  it("live: postgresql / slot-fills: a slot nobody reads that grows is named with the time it lasts", async () => {
+    const first = await wellPrimary();
+    await sql(first, "select pg_create_physical_replication_slot('abandoned', true)");
+    mend.push(() => sql(first, "select pg_drop_replication_slot('abandoned')"));
+    await sql(first, "create table filler (line text)");
+    const write = (): Promise<string> =>
+      sql(first, "insert into filler select repeat(md5(i::text), 30) from generate_series(1, 4000) i");
+    await console.until(has("postgresql/SlotInactive"));
+    await write();
+    const seen = await console.read();
+    expect(own(seen)).toContain("degraded postgresql/SlotSoonLost");
+    await recordCase(
+      "slot-soon-lost",
+      "A slot that nobody reads, and about 4 MiB were written between two looks.",
+      write,
+    );
+    await sql(first, "drop table filler");
+  });
+
+  it("live: postgresql / restart-storm: a server that ends again and again is named", async () => {
+    const [storm = ""] = others(await wellPrimary());
+    const configure = (lines: string): Promise<string> =>
+      lab.run(
+        storm,
+        `d=/run/systemd/system/${unit}.service.d; mkdir -p $d; printf '${lines}' >$d/storm.conf; systemctl daemon-reload`,
+      );
+    await configure("[Unit]\\nStartLimitIntervalSec=0\\n[Service]\\nRestart=always\\nRestartSec=100ms\\n");
+    mend.push(() => configure(""));
+    const end = (): Promise<string> =>
+      lab.run(
+        storm,
+        `was=$(systemctl show -P MainPID ${unit}); systemctl kill -s KILL ${unit}
+        until now=$(systemctl show -P MainPID ${unit}); [ "$now" != 0 ] && [ "$now" != "$was" ] && pg_isready -q; do sleep 0.1; done`,
+      );
+    await end();
+    await console.read();
+    await end();
+    expect(own(await console.read())).toContain("degraded postgresql/KeepsRestarting");
+    await recordCase(
+      "restart-storm",
+      "The server on a standby's host was killed between two looks, and soon before them.",
+      end,
+    );
   });
 
   it("live: postgresql / commit-prepared: what its manager decided to commit is committed by hand", async () => {

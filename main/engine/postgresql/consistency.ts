@@ -1,10 +1,11 @@
 import type { Consistency, FactTable, WitnessTable } from "../../../contract/consistency";
-import type { Figure, Unit } from "../../../contract/figure";
+import type { EvidenceId, Figure, Unit } from "../../../contract/figure";
 import { sentence } from "../../../contract/sentence";
 import { figureOf, known, missing } from "../figure-of";
 import { compareWitnesses } from "../witnesses";
 import { lagBytes, lagTime } from "./members";
-import { primariesOf, standbysOf, upstreamOf, type Server, type ServersSnapshot } from "./snapshot";
+import type { Slot } from "./probes";
+import { msUntilLost, primariesOf, standbysOf, upstreamOf, type Server, type ServersSnapshot } from "./snapshot";
 
 export function postgresqlConsistency(snapshot: ServersSnapshot): Consistency {
   return {
@@ -84,6 +85,8 @@ function slotTable({ servers }: ServersSnapshot): FactTable {
         known(slot.isActive, "flag", id),
         orMissing(slot.walStatus, "text", id, "postgresql/slot-never-used"),
         orMissing(slot.retainedBytes, "bytes", id, "postgresql/slot-never-used"),
+        orMissing(server.slotGrowth.get(slot.name) ?? null, "bytes-per-second", id, "postgresql/needs-two-readings"),
+        timeLeft(server, slot, id),
       ],
     }));
   });
@@ -92,6 +95,8 @@ function slotTable({ servers }: ServersSnapshot): FactTable {
     { name: "postgresql/column.active", unit: "flag" },
     { name: "postgresql/column.walStatus", unit: "text" },
     { name: "postgresql/column.retainedBytes", unit: "bytes" },
+    { name: "postgresql/column.growth", unit: "bytes-per-second" },
+    { name: "postgresql/column.timeLeft", unit: "duration" },
   ];
   const evidence = servers.map((server) => server.slots.evidence.id);
   return {
@@ -101,6 +106,19 @@ function slotTable({ servers }: ServersSnapshot): FactTable {
     complete: isComplete(servers, (server) => server.slots.kind),
     evidence,
   };
+}
+
+function timeLeft(server: Server, slot: Slot, evidence: EvidenceId): Figure {
+  const reason = slot.isActive
+    ? "postgresql/slot-is-read"
+    : slot.walStatus === "lost"
+      ? "postgresql/slot-is-lost"
+      : slot.bytesUntilLost === null
+        ? "postgresql/slot-has-no-limit"
+        : server.slotGrowth.has(slot.name)
+          ? "postgresql/slot-does-not-grow"
+          : "postgresql/needs-two-readings";
+  return orMissing(msUntilLost(server, slot), "duration", evidence, reason);
 }
 
 function preparedTable(snapshot: ServersSnapshot): FactTable {

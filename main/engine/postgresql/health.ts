@@ -1,13 +1,23 @@
 import type { Subject } from "../../../contract/health";
 import { sentence } from "../../../contract/sentence";
 import type { HealthRule, Sighting } from "../engine";
-import { primariesOf, solePrimary, standbysOf, upstreamOf, type Server, type ServersSnapshot } from "./snapshot";
+import {
+  msUntilLost,
+  primariesOf,
+  solePrimary,
+  standbysOf,
+  upstreamOf,
+  type Server,
+  type ServersSnapshot,
+} from "./snapshot";
 
 const mebibyte = 1 << 20;
 const lagWatchBytes = 64 * mebibyte;
 const lagDegradedBytes = 1024 * mebibyte;
 const slotWatchBytes = 1024 * mebibyte;
 const slotDegradedBytes = 10 * 1024 * mebibyte;
+const slotLastsWatchMs = 24 * 60 * 60_000;
+const slotLastsDegradedMs = 60 * 60_000;
 const preparedWatchMs = 5 * 60_000;
 const preparedDegradedMs = 60 * 60_000;
 const idleInTransactionMs = 10 * 60_000;
@@ -258,6 +268,37 @@ export const postgresqlHealth: readonly HealthRule<ServersSnapshot>[] = [
           !slot.isActive && slot.walStatus !== null && slot.walStatus !== "lost" ? "watch" : null,
         ),
       ),
+  },
+  {
+    code: "postgresql/SlotSoonLost",
+    level: "watch",
+    explains: ["postgresql/SlotInactive"],
+    find: each((server) =>
+      server.slots.kind !== "value"
+        ? []
+        : server.slots.value.flatMap((slot): readonly Sighting[] => {
+            const lastsMs = msUntilLost(server, slot);
+            if (lastsMs === null || lastsMs >= slotLastsWatchMs) return [];
+            const bytesPerSecond = server.slotGrowth.get(slot.name) ?? 0;
+            return [
+              {
+                subject: { kind: "object", object: slot.name, member: server.member },
+                facts: { member: server.member, slot: slot.name, lastsMs, bytesPerSecond },
+                evidence: [server.slots.evidence.id],
+                level: lastsMs < slotLastsDegradedMs ? "degraded" : "watch",
+              },
+            ];
+          }),
+    ),
+  },
+  {
+    code: "postgresql/KeepsRestarting",
+    level: "degraded",
+    find: each((server) =>
+      server.keepsRestarting
+        ? [{ subject: member(server), facts: { member: server.member }, evidence: [server.liveness.evidence.id] }]
+        : [],
+    ),
   },
   {
     code: "postgresql/PreparedTransactionOld",

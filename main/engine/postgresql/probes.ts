@@ -3,6 +3,7 @@ import { countOf } from "../../probe/parse/key-values";
 import { parseRows, type Row } from "../../probe/parse/rows";
 import { NotThere, ParseError, type Probe } from "../../probe/probe";
 import { quote } from "../../ssh/quote";
+import { processAgeMs, uptimeScript } from "../process-liveness";
 import { loginOf, type PostgresqlSite } from "./settings";
 
 /** Byte positions in the write-ahead log, counted from 0/0. Beyond 2^53 they would lose precision; that is 8 PiB of WAL. */
@@ -23,6 +24,11 @@ export interface ServerState {
   readonly startedAt: number;
   readonly connectionCount: number;
   readonly maxConnections: number;
+  /** Sessions that wait for a lock another one holds. */
+  readonly lockWaitCount: number;
+  /** Blocks found in shared buffers, and asked of the operating system, since the statistics were last reset. */
+  readonly hitBlocks: number | null;
+  readonly readBlocks: number | null;
   readonly oldestIdleInTransactionMs: number | null;
   readonly oldestTransactionAge: number;
   readonly checksumFailures: number | null;
@@ -50,15 +56,18 @@ const stateStatement = `SELECT pg_is_in_recovery() AS in_recovery,
   ELSE round(extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000) END END AS replay_lag_ms,
  r.status AS receiver_status, r.sender_host, r.sender_port,
  round(extract(epoch FROM pg_postmaster_start_time()) * 1000) AS started_at,
- a.connections, current_setting('max_connections') AS max_connections, a.idle_in_transaction_ms,
+ a.connections, current_setting('max_connections') AS max_connections, a.lock_waits, a.idle_in_transaction_ms,
+ d.hit_blocks, d.read_blocks, d.checksum_failures,
  (SELECT max(age(datfrozenxid)) FROM pg_database) AS transaction_age,
- (SELECT sum(checksum_failures) FROM pg_stat_database) AS checksum_failures,
  current_setting('synchronous_standby_names') AS synchronous_standby_names,
  regexp_replace(c.setting, '\\mpassword\\s*=\\s*(''[^'']*''|\\S+)', '', 'gi') AS primary_connection,
  c.setting ~* '\\mpassword\\s*=' AS has_password, coalesce(s.setting, '') AS primary_slot_name
 FROM (SELECT count(*) FILTER (WHERE backend_type = 'client backend') AS connections,
+  count(*) FILTER (WHERE wait_event_type = 'Lock') AS lock_waits,
   round(extract(epoch FROM max(clock_timestamp() - state_change) FILTER (WHERE state LIKE 'idle in transaction%')) * 1000)
    AS idle_in_transaction_ms FROM pg_stat_activity) a
+CROSS JOIN (SELECT sum(blks_hit) AS hit_blocks, sum(blks_read) AS read_blocks, sum(checksum_failures) AS checksum_failures
+ FROM pg_stat_database) d
 LEFT JOIN pg_stat_wal_receiver r ON true
 LEFT JOIN pg_settings c ON c.name = 'primary_conninfo'
 LEFT JOIN pg_settings s ON s.name = 'primary_slot_name'`;
@@ -86,6 +95,9 @@ export function parseState(text: string): ServerState {
     startedAt: row.number("started_at"),
     connectionCount: row.number("connections"),
     maxConnections: row.number("max_connections"),
+    lockWaitCount: row.number("lock_waits"),
+    hitBlocks: row.numberOrNull("hit_blocks"),
+    readBlocks: row.numberOrNull("read_blocks"),
     oldestIdleInTransactionMs: row.numberOrNull("idle_in_transaction_ms"),
     oldestTransactionAge: row.number("transaction_age"),
     checksumFailures: row.numberOrNull("checksum_failures"),
@@ -139,9 +151,11 @@ export interface Slot {
   /** `reserved`, `extended`, `unreserved`, `lost`; null for a slot that was never used. */
   readonly walStatus: string | null;
   readonly retainedBytes: number | null;
+  /** What may still be written until the slot is lost; null where max_slot_wal_keep_size sets no limit, and for a lost slot. */
+  readonly bytesUntilLost: number | null;
 }
 
-const slotsStatement = `SELECT slot_name, slot_type, active, wal_status, pg_wal_lsn_diff(w.lsn, restart_lsn) AS retained_bytes
+const slotsStatement = `SELECT slot_name, slot_type, active, wal_status, pg_wal_lsn_diff(w.lsn, restart_lsn) AS retained_bytes, safe_wal_size
 FROM pg_replication_slots,
  (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END AS lsn) w ORDER BY slot_name`;
 
@@ -152,6 +166,7 @@ export function parseSlots(text: string): readonly Slot[] {
     isActive: row.flag("active"),
     walStatus: row.textOrNull("wal_status"),
     retainedBytes: row.numberOrNull("retained_bytes"),
+    bytesUntilLost: row.numberOrNull("safe_wal_size"),
   }));
 }
 
@@ -191,51 +206,79 @@ export function parseSizes(text: string): { readonly databaseBytes: number } {
 
 /** Whether a postmaster runs on the data directory, by the host's own word, whatever the server answers. */
 export type Liveness =
-  /** `standbyMark` is the first line of its standby.signal; null where there is no such file. */
-  | { readonly kind: "not-running"; readonly standbyMark: string | null; readonly isKeptByPatroni: boolean }
-  | { readonly kind: "running"; readonly pid: number; readonly isStopped: boolean; readonly isKeptByPatroni: boolean };
+  | (OnDisk & {
+      readonly kind: "not-running";
+      /** The slot its postgresql.auto.conf tells it to use; null where that tells none. */
+      readonly slotName: string | null;
+    })
+  | (OnDisk & {
+      readonly kind: "running";
+      readonly pid: number;
+      readonly isStopped: boolean;
+      /** Null where the host tells no age. */
+      readonly ageMs: number | null;
+    });
+
+interface OnDisk {
+  /** The first line of its standby.signal; null where there is no such file. */
+  readonly standbyMark: string | null;
+  /** The login may not look into the data directory: what is said of files in it is not known. */
+  readonly isDirectoryClosed: boolean;
+  readonly isKeptByPatroni: boolean;
+}
 
 /**
- * Builtins only. A login that may not look into the directory goes by the host's process table, where it may see all of it: there the
- * postmaster names its directory, and none at all proves that it does not run. `-ef` compares what two paths lead to, which proves that the process is this directory's postmaster and not another
- * that got the number of a dead one; where the link may not be read the name decides, towards "running".
+ * Builtins only. `-ef` compares what two paths lead to, which proves that the process is this directory's postmaster and not another that
+ * got the number of a dead one; where the link may not be read the name decides, towards "running". A login that may not look into the
+ * directory goes by the host's process table, where it may see all of it: there the postmaster names its directory, and no postmaster at
+ * all proves that this one does not run.
  */
 function livenessScript(dataDirectory: string): string {
   return `d=${quote([dataDirectory])}
 signal() { [ ! -e "$d/standby.signal" ] || { mark=; [ -r "$d/standby.signal" ] && read -r mark <"$d/standby.signal"; echo "standby $mark"; }; }
+slot() { slot=; [ ! -r "$d/postgresql.auto.conf" ] || while read -r line; do case $line in primary_slot_name*=*) slot=$line;; esac; done <"$d/postgresql.auto.conf"
+ [ -z "$slot" ] || echo "slot \${slot#*=}"; }
 table() {
-for p in /proc/[0-9]*; do name=; read -r name 2>/dev/null <"$p/comm"; case $name in postgres|postmaster) ;; *) continue ;; esac
+for p in /proc/[0-9]*; do name=; read -r name 2>/dev/null <"$p/comm"; case $name in *postgres*|*postmaster*) ;; *) continue ;; esac
  other=closed; line=; read -r line 2>/dev/null <"$p/cmdline"
  case $line in *"-D$d"|*"-D$d-"*) read -r line <"$p/stat"; echo "running $line"; return ;; esac
 done; echo "\${other:-absent}"; }
-if [ ! -x "$d" ]; then other=; if [ -r /proc/1/comm ]; then table; else echo closed; fi
-elif [ ! -e "$d/postmaster.pid" ]; then echo absent; signal
+if [ ! -x "$d" ]; then other=; if [ -r /proc/1/comm ]; then table; echo shut; else echo closed; fi
+elif [ ! -e "$d/postmaster.pid" ]; then echo absent; signal; slot
 elif [ ! -r "$d/postmaster.pid" ]; then echo closed
 else read -r pid <"$d/postmaster.pid"; name=; [ -r "/proc/$pid/comm" ] && read -r name <"/proc/$pid/comm"
-if [ -z "$name" ]; then echo stale; signal
-elif [ "/proc/$pid/cwd" -ef "$d" ] || { [ "$name" = postgres ] && [ ! -e "/proc/$pid/cwd/." ]; }; then read -r line <"/proc/$pid/stat"; echo "running $line"
-else echo stale; signal; fi; fi
-[ ! -e "$d/patroni.dynamic.json" ] || echo patroni`;
+if [ -z "$name" ]; then echo stale; signal; slot
+elif [ "/proc/$pid/cwd" -ef "$d" ] || { [ "$name" = postgres ] && [ ! -e "/proc/$pid/cwd/." ]; }; then read -r line <"/proc/$pid/stat"; echo "running $line"; signal
+else echo stale; signal; slot; fi; fi
+[ ! -e "$d/patroni.dynamic.json" ] || echo patroni
+${uptimeScript}`;
 }
 
 /**
  * ```
  * running 57 (postgres) S 1 57 57 0 -1 4194304 …
- * ```
- * or one of `absent` (no pid file or no postmaster), `stale` (its process is gone or another), `closed` (the login may not look); the first two are
- * followed, where it will start as a standby, by
- * ```
  * standby host=10.0.0.5/port=5432/application_name=keel-1/slot_keel_1
+ * uptime 812.90 1603.12
+ * first 1 (systemd) S 0 1 1 0 -1 4194560 …
  * ```
- * and, where Patroni keeps the server, by `patroni`.
+ * The first line may be one of `absent` (no pid file or no postmaster), `stale` (its process is gone or another), `closed` (the login may
+ * not look). `standby` is there where the directory has a standby.signal, after it, for one that does not run, the slot its settings name:
+ * ```
+ * slot  'slot_keel_1'
+ * ```
+ * Then `shut` where the login may not look into the directory, and `patroni` where Patroni keeps the server.
  */
 export function parseLiveness(text: string): Liveness {
   const [line = "", ...rest] = text.trim().split("\n");
-  const isKeptByPatroni = rest.includes("patroni");
   const signal = rest.find((one) => one.startsWith("standby"));
+  const onDisk: OnDisk = {
+    standbyMark: signal === undefined ? null : signal.replace(/^standby ?/, ""),
+    isDirectoryClosed: rest.includes("shut"),
+    isKeptByPatroni: rest.includes("patroni"),
+  };
   if (line === "absent" || line === "stale") {
-    const standbyMark = signal === undefined ? null : signal.replace(/^standby ?/, "");
-    return { kind: "not-running", standbyMark, isKeptByPatroni };
+    const slotName = rest.map((one) => /^slot\s+'?([a-z0-9_]*)'?/.exec(one)?.[1]).find((name) => name !== undefined);
+    return { kind: "not-running", ...onDisk, slotName: slotName ?? null };
   }
   if (line === "closed") throw new NotThere(sentence("postgresql/data-directory-closed"));
   const found = /^running (\d+) \(.*\) (\w) /.exec(line);
@@ -245,7 +288,8 @@ export function parseLiveness(text: string): Liveness {
     kind: "running",
     pid: countOf("process id", found[1]),
     isStopped: found[2] === "T" || found[2] === "t",
-    isKeptByPatroni,
+    ageMs: processAgeMs(line, rest),
+    ...onDisk,
   };
 }
 

@@ -2,6 +2,7 @@ import type { Reachability } from "../../../contract/health";
 import type { Sentence } from "../../../contract/sentence";
 import type { MemberReadings } from "../engine";
 import type { Reading } from "../../probe/probe";
+import { keepsRestarting } from "../process-liveness";
 import type { Liveness, PostgresqlProbes, PreparedTransaction, Replica, ServerState, Slot } from "./probes";
 import type { PostgresqlSite, postgresqlSettings } from "./settings";
 
@@ -31,6 +32,11 @@ export interface Server {
   readonly liveness: Reading<Liveness>;
   /** WAL written (primary) or received (standby) since the cycle before; null until there are two readings. */
   readonly walBytesPerSecond: number | null;
+  /** Blocks asked for since the cycle before, and how many of them were in shared buffers; null until there are two readings of one run. */
+  readonly blocks: { readonly asked: number; readonly hit: number } | null;
+  /** By how much more WAL each slot keeps than in the cycle before, per second; slots without two readings are not in it. */
+  readonly slotGrowth: ReadonlyMap<string, number>;
+  readonly keepsRestarting: boolean;
 }
 
 export interface ServersSnapshot {
@@ -54,6 +60,9 @@ export function snapshotServers(members: readonly Readings[]): ServersSnapshot {
       sizes: readings.sizes,
       liveness: readings.liveness,
       walBytesPerSecond: previous === undefined ? null : walRate(previous.state, readings.state),
+      blocks: previous === undefined ? null : blocksSince(previous.state, readings.state),
+      slotGrowth: previous === undefined ? new Map() : slotGrowth(previous.slots, readings.slots),
+      keepsRestarting: keepsRestarting(previous?.liveness, readings.liveness),
     })),
   };
 }
@@ -74,6 +83,39 @@ function walRate(before: Reading<ServerState>, now: Reading<ServerState>): numbe
   const to = now.value.writeBytes ?? now.value.receiveBytes;
   // A position that steps back is another history, not negative traffic.
   return from === null || to === null || seconds <= 0 || to < from ? null : (to - from) / seconds;
+}
+
+/** Counters that step back were reset. */
+function blocksSince(before: Reading<ServerState>, now: Reading<ServerState>): Server["blocks"] {
+  if (before.kind !== "value" || now.kind !== "value") return null;
+  if (before.value.startedAt !== now.value.startedAt) return null;
+  const gain = (of: "hitBlocks" | "readBlocks"): number | null => {
+    const [from, to] = [before.value[of], now.value[of]];
+    return from === null || to === null || to < from ? null : to - from;
+  };
+  const [hit, read] = [gain("hitBlocks"), gain("readBlocks")];
+  return hit === null || read === null ? null : { asked: hit + read, hit };
+}
+
+function slotGrowth(before: Reading<readonly Slot[]>, now: Reading<readonly Slot[]>): ReadonlyMap<string, number> {
+  if (before.kind !== "value" || now.kind !== "value") return new Map();
+  const seconds = (now.evidence.takenAt - before.evidence.takenAt) / 1000;
+  if (seconds <= 0) return new Map();
+  const had = new Map(before.value.map(({ name, retainedBytes }) => [name, retainedBytes]));
+  return new Map(
+    now.value.flatMap(({ name, retainedBytes }) => {
+      const from = had.get(name) ?? null;
+      return from === null || retainedBytes === null ? [] : [[name, (retainedBytes - from) / seconds] as const];
+    }),
+  );
+}
+
+/** How long a slot nobody reads lasts at its growth between two readings; null where that or its limit is not known, or it does not grow. */
+export function msUntilLost({ slotGrowth: growth }: Server, { name, isActive, bytesUntilLost }: Slot): number | null {
+  const bytesPerSecond = growth.get(name) ?? 0;
+  return isActive || bytesUntilLost === null || bytesPerSecond <= 0
+    ? null
+    : (Math.max(0, bytesUntilLost) / bytesPerSecond) * 1000;
 }
 
 export function primariesOf({

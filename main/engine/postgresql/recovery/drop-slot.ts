@@ -1,9 +1,9 @@
 import { sentence, type Sentence } from "../../../../contract/sentence";
 import type { RecoveryAction, Step } from "../../engine";
 import type { Slot } from "../probes";
-import { solePrimary, standbysOf, type Server, type ServersSnapshot } from "../snapshot";
+import { solePrimary, type Server, type ServersSnapshot } from "../snapshot";
 import { holds, layoutOf } from "./judges";
-import { nothingToDo, dropSlotStep } from "./steps";
+import { nothingToDo, dropSlotStep, slotNameOf } from "./steps";
 
 /** Gives up a slot of the primary that nobody reads, whose WAL fills the disk: whoever used it has to start anew. */
 export const dropSlot: RecoveryAction<ServersSnapshot> = {
@@ -22,6 +22,7 @@ export const dropSlot: RecoveryAction<ServersSnapshot> = {
     if (primary === null || slot === undefined) return nothingToDo;
     const { member } = primary;
     const step: Step = dropSlotStep(primary, slot.name);
+    const untold = snapshot.servers.filter((server) => usedSlot(server) === null).map((server) => server.member);
     return {
       steps: [step],
       warnings: [
@@ -29,6 +30,9 @@ export const dropSlot: RecoveryAction<ServersSnapshot> = {
           slot: slot.name,
           member,
         }),
+        ...(untold.length === 0
+          ? []
+          : [sentence("postgresql/warning.slot-may-be-of", { slot: slot.name, members: untold.join(", ") })]),
       ],
       restsOn: [...layoutOf(snapshot), holds.slot(member, slot.name), holds.slotIdle(member, slot.name)],
       goal: [holds.solePrimary(member), holds.noSlot(member, slot.name)],
@@ -41,15 +45,18 @@ function idleSlots(snapshot: ServersSnapshot): readonly Slot[] {
   return slots?.kind === "value" ? slots.value.filter(({ isActive }) => !isActive) : [];
 }
 
-/** A standby that is there and is set to use the slot will want it again. */
+/** A server that is set to use the slot, or will be given it when it is brought back, wants it again. */
 function objectionsTo(snapshot: ServersSnapshot, { name, walStatus }: Slot): readonly Sentence[] {
-  const user = standbysOf(snapshot).find((server: Server) => usesSlot(server, name));
+  const user = snapshot.servers.find((server) => (usedSlot(server) ?? slotNameOf(server)) === name);
   // A lost slot is of no use to anybody, and its standby is rebuilt with a new one.
-  return user === undefined || walStatus === "lost"
-    ? []
-    : [sentence("postgresql/slot-has-standby", { slot: name, member: user.member })];
+  if (user === undefined || walStatus === "lost") return [];
+  const code = user.standing.kind === "standby" ? "postgresql/slot-has-standby" : "postgresql/slot-of-stopped";
+  return [sentence(code, { slot: name, member: user.member })];
 }
 
-function usesSlot({ state }: Server, slot: string): boolean {
-  return state.kind === "value" && state.value.primarySlotName === slot;
+/** The slot a server is set to use, empty for none; null where neither it nor its files could tell. */
+function usedSlot({ standing, liveness }: Server): string | null {
+  if (standing.kind === "primary") return "";
+  if (standing.kind === "standby") return standing.state.primarySlotName;
+  return liveness.kind === "value" && liveness.value.kind === "not-running" ? liveness.value.slotName : null;
 }

@@ -1,4 +1,4 @@
-import { sentence } from "../../../../contract/sentence";
+import { sentence, type Sentence } from "../../../../contract/sentence";
 import type { RecoveryAction } from "../../engine";
 import { solePrimary, standbysOf, type Server, type ServersSnapshot } from "../snapshot";
 import { canBeModel, hasSlot, holds, layoutOf, serverIn } from "./judges";
@@ -19,7 +19,7 @@ export const rejoin: RecoveryAction<ServersSnapshot> = {
   targets: (snapshot) =>
     snapshot.servers
       .filter(({ standing }) => standing.kind === "stopped")
-      .map((server) => ({ target: server.member, objections: [] })),
+      .map((server) => ({ target: server.member, objections: objectionsToChangeFiles(server) })),
 
   plan: (snapshot, targetName) => {
     const primary = solePrimary(snapshot);
@@ -40,6 +40,13 @@ export const rejoin: RecoveryAction<ServersSnapshot> = {
     };
   },
 };
+
+/** What a step leaves in the data directory is all that shows that it took effect. */
+export function objectionsToChangeFiles({ liveness, node }: Server): readonly Sentence[] {
+  return liveness.kind === "value" && !liveness.value.isDirectoryClosed
+    ? []
+    : [sentence("postgresql/files-not-seen", { node })];
+}
 
 /** A connection string that is known to work for replication here: another standby's, or the one the primary used when it was a standby. */
 export function modelFor(snapshot: ServersSnapshot, primary: Server): string | null {

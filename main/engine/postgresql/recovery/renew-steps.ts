@@ -17,7 +17,7 @@ cat >>"$data/postgresql.auto.conf" && printf '%s\\n' "$mark" >"$data/standby.sig
 
 export function rewindToPrimary(target: Server, primary: Server, connection: string, slot: string): Step {
   const { binDirectory, dataDirectory, configFile } = target.site.settings;
-  const mark = standbyMark("rewound", primary, connection, slot);
+  const mark = standbyMark("rewound", target, primary, connection, slot);
   const isElsewhere = configFile !== "" && !configFile.startsWith(`${dataDirectory}/`);
   return renewStep("postgresql/step.rewind", "postgresql/no-undo.rewound", target, primary, {
     deadlineMs: rewindMs,
@@ -45,7 +45,7 @@ cat >>"$data/postgresql.auto.conf" && printf '%s\\n' "$mark" >"$data/standby.sig
 
 export function copyFromPrimary(target: Server, primary: Server, connection: string, slot: string): Step {
   const { binDirectory, dataDirectory } = target.site.settings;
-  const mark = standbyMark("copied", primary, connection, slot);
+  const mark = standbyMark("copied", target, primary, connection, slot);
   const timeline = primary.standing.kind === "primary" ? primary.standing.state.timeline : null;
   return renewStep("postgresql/step.copy", "postgresql/no-undo.copied", target, primary, {
     deadlineMs: copyMs,

@@ -2,7 +2,7 @@ import { sentence, type Sentence } from "../../../../contract/sentence";
 import type { RecoveryAction } from "../../engine";
 import { isStreamingFrom, solePrimary, type Server, type ServersSnapshot } from "../snapshot";
 import { hasSlot, holds, layoutOf, serverIn } from "./judges";
-import { modelFor } from "./rejoin";
+import { modelFor, objectionsToChangeFiles } from "./rejoin";
 import { copyFromPrimary, rewindToPrimary } from "./renew-steps";
 import { connectionTo, createSlot, nothingToDo, slotNameOf, startServer, stopServer } from "./steps";
 
@@ -32,7 +32,10 @@ function renewal(
     targets: (snapshot) =>
       snapshot.servers
         .filter((server) => mayNeedIt(snapshot, server))
-        .map((server) => ({ target: server.member, objections: rewinds ? objectionsToRewind(snapshot, server) : [] })),
+        .map((server) => ({
+          target: server.member,
+          objections: [...objectionsToChangeFiles(server), ...(rewinds ? objectionsToRewind(snapshot, server) : [])],
+        })),
 
     plan: (snapshot, targetName) => {
       const primary = solePrimary(snapshot);

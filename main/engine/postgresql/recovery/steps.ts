@@ -129,7 +129,9 @@ export function checkpoint(server: Server): Step {
 
 /** The name of the slot a server uses, or will use, on its primary. */
 export function slotNameOf(server: Server): string {
-  const configured = server.state.kind === "value" ? server.state.value.primarySlotName : "";
+  const { state, liveness } = server;
+  const onDisk = liveness.kind === "value" && liveness.value.kind === "not-running" ? liveness.value.slotName : null;
+  const configured = state.kind === "value" ? state.value.primarySlotName : (onDisk ?? "");
   return configured !== "" ? configured : `slot_${server.member.toLowerCase().replace(/[^a-z0-9_]/g, "_")}`;
 }
 
@@ -227,7 +229,7 @@ export function makeStandby(server: Server, connection: string, slot: string): S
   const { dataDirectory, account } = server.site.settings;
   const signal = `${dataDirectory}/standby.signal`;
   // PostgreSQL reads no content of the signal; a mark in it proves to later readings that the lines before it were written.
-  const mark = markOf(connection, slot);
+  const mark = freshMark(server, markOf(connection, slot));
   // The configuration first: a server that starts with the signal alone would wait for ever, one without it would be a second primary.
   const script = 'cat >> "$1" && printf "%s\\n" "$3" > "$2"';
   return {
@@ -254,10 +256,15 @@ export function standbyLines(connection: string, slot: string): string {
   return `primary_conninfo = ${literal(connection)}\nprimary_slot_name = ${literal(slot)}\n`;
 }
 
-/** The mark of a server whose data were made the primary's; its history is in it, so that an older mark is not taken for it. */
-export function standbyMark(how: string, primary: Server, connection: string, slot: string): string {
+/** The mark of a server whose data were made the primary's. */
+export function standbyMark(how: string, server: Server, primary: Server, connection: string, slot: string): string {
   const timeline = primary.standing.kind === "primary" ? primary.standing.state.timeline : null;
-  return markOf(`${how}/${timeline ?? "?"}/${connection}`, slot);
+  return freshMark(server, markOf(`${how}/${timeline ?? "?"}/${connection}`, slot));
+}
+
+/** Never the mark that is there already, which would show a step that failed as one that took effect. */
+function freshMark({ liveness }: Server, mark: string): string {
+  return liveness.kind === "value" && liveness.value.standbyMark === mark ? `${mark}/again` : mark;
 }
 
 /** One word, so that a shell's `read` gives it back as it is. */
