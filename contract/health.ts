@@ -41,8 +41,8 @@ export const reachabilitySchema = z.discriminatedUnion("state", [
   z.object({
     state: z.literal("reachable"),
     roundTripMs: z.number(),
-    /** When a certificate that logged in on the way ceases to be valid, desktop wall clock; null where none did, or it is not told. */
-    certifiedUntil: z.number().nullable(),
+    /** When a certificate that logged in on the way ceases to be valid, desktop wall clock; null where none did, or it is not told, as in older recordings. */
+    certifiedUntil: z.number().nullable().default(null),
   }),
   z.object({ state: z.literal("connecting") }),
   z.object({ state: z.literal("unreachable"), reason: sentenceSchema, since: z.number() }),
