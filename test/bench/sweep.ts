@@ -103,7 +103,7 @@ async function report(
   };
   const sweep = (ask: (name: string) => Promise<void>): Promise<unknown> => Promise.all(names.map(ask));
   // The first sweeps meet cold code and sleeping shells; they are not what a console does all day.
-  for (let warm = 0; warm < 5; warm += 1) await sweep(pulse);
+  for (let warm = 0; warm < 100; warm += 1) await sweep(pulse);
   const ours = await measure("Evenkeel's pulse", sweeps, () => sweep(pulse));
   const rss = rssMiB();
   await sweep(exec);
