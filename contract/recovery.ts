@@ -22,7 +22,7 @@ export type RecoveryOffer = z.infer<typeof recoveryOfferSchema>;
 const deedShape = {
   title: sentenceSchema,
   node: z.string(),
-  /** The SSH login it travels through: `user@address:port`. */
+  /** The SSH login it travels through: `user@address:port`, behind those of its jump hosts: `ops@bastion:22 > user@address:port`. */
   reachedAs: z.string(),
   /** The account the command runs as on the node. */
   runsAs: z.string(),

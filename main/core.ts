@@ -136,8 +136,9 @@ export function createCore(parts: CoreParts): Core {
     reachedAs: async (cluster, node) => {
       const login = cluster.nodes.find((one) => one.node === node)?.login;
       if (login === undefined) throw new RequestError("not-found", sentence("request/node-unknown", { node }));
-      const { user, hostName, port } = await resolve(login);
-      return `${user}@${hostName}:${port}`;
+      const resolved = await resolve(login);
+      // The same private address behind two bastions is two servers.
+      return [...resolved.jumps, resolved].map((hop) => `${hop.user}@${hop.hostName}:${hop.port}`).join(" > ");
     },
     operator: desktop.user,
     isReadOnly: () => preferences.read().readOnly,

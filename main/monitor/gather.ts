@@ -43,7 +43,10 @@ export async function gather<F extends SettingFields, P extends Probes>(
   return { members: await Promise.all(asked), taken };
 }
 
-/** What was read before each reading: one that was kept from the cycle before is not compared with itself, which would show no change. */
+/**
+ * What was read before each reading: one that was kept from the cycle before is not compared with itself, which would show no change, and
+ * a failed one does not hide what went on while it failed.
+ */
 function readBefore<P extends Probes>(
   readings: Readings<P>,
   before: { readonly readings: Readings<P>; readonly previous?: Readings<P> },
@@ -51,7 +54,8 @@ function readBefore<P extends Probes>(
   const names: readonly (keyof P)[] = Object.keys(readings);
   const earlier = names.map((name) => {
     const last = before.readings[name];
-    return [name, last === readings[name] ? (before.previous?.[name] ?? last) : last] as const;
+    const isNone = last === readings[name] || last?.kind !== "value";
+    return [name, isNone ? (before.previous?.[name] ?? last) : last] as const;
   });
   return Object.fromEntries(earlier) as Readings<P>;
 }

@@ -53,8 +53,11 @@ export async function settled(parts: SettleParts, cluster: Cluster, run: RunReco
         steps: kept(steps),
         verdict: sentence(isUndoing(run) ? "recovery/verified-undone" : "recovery/verified"),
       };
-    case "step":
-      return { ...moved(run, "stopped"), steps: kept(steps), verdict: sentence("recovery/settled-here") };
+    case "step": {
+      const isUnsent = steps.every(({ told }) => told === null || told.kind === "not-sent") && steps.some(isUnsentNow);
+      const verdict = sentence(isUnsent ? "recovery/settled-by-others" : "recovery/settled-here");
+      return { ...moved(run, "stopped"), steps: kept(steps), verdict };
+    }
   }
 }
 
@@ -84,7 +87,7 @@ async function recalled(
 /** No look shows the goal or the step's effect. */
 function settledByMemory(run: RunRecord, steps: readonly Recalled[], missing: Sentence): Partial<RunRecord> {
   const broken = steps.find(({ told }) => told?.kind === "answered" && told.problem !== null);
-  const isUnsent = steps.every(({ asTold, told }) => !isInDoubt(asTold) || told?.kind === "not-sent");
+  const isUnsent = steps.every((step) => !isInDoubt(step.asTold) || isUnsentNow(step));
   const state =
     broken !== undefined ? "broken" : isUnsent && steps.some(({ told }) => told !== null) ? "skipped" : null;
   const as = (to: RunStep["state"]): RunStep[] =>
@@ -95,8 +98,15 @@ function settledByMemory(run: RunRecord, steps: readonly Recalled[], missing: Se
     : { ...moved(run, "stopped"), steps: as("skipped"), verdict: sentence("recovery/settled-never-ran") };
 }
 
+/** What shows the effect of a step is its own doing, but where the node proves that it never ran: that is not to be taken back. */
 function kept(steps: readonly Recalled[]): RunStep[] {
-  return steps.map(({ asTold }) => (isInDoubt(asTold) ? { ...asTold, state: "kept" } : asTold));
+  return steps.map((step) =>
+    isInDoubt(step.asTold) ? { ...step.asTold, state: isUnsentNow(step) ? "skipped" : "kept" } : step.asTold,
+  );
+}
+
+function isUnsentNow({ told }: Recalled): boolean {
+  return told?.kind === "not-sent";
 }
 
 interface Judged {

@@ -71,7 +71,7 @@ export function createSessions(
       makeRoom();
       if (isExhausted())
         refuseAll(
-          new SshError("channel-refused", parts.node, { problem: "all that it allows are held by shells that hang" }),
+          new SshError("channel-refused", parts.node, { problem: "ssh/shells-hang" }),
         );
       const leave = await room.enter(signal);
       try {

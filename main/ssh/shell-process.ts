@@ -6,9 +6,10 @@ export interface ShellProcess {
   readonly startTicks: number;
 }
 
-/** A shell says who it is by builtins alone; one without /proc says nothing. */
+/** A shell says who it is by builtins alone; one without /proc says nothing, nor does one whose /proc numbers processes of another namespace. */
 export function introduction(mark: string): string {
-  const read = "read -r ek_boot </proc/sys/kernel/random/boot_id && read -r ek_self </proc/self/stat";
+  const read =
+    'read -r ek_boot </proc/sys/kernel/random/boot_id && read -r ek_self </proc/self/stat && [ "${ek_self%% *}" = $$ ]';
   return `{ ${read}; } 2>/dev/null && printf '\\n%s=%s %s\\n' ${mark} "$ek_boot" "$ek_self"\n`;
 }
 

@@ -11,18 +11,23 @@ const probes = { count, pulse: { ...count, everyMs: 0 } };
 type Counts = Gathered<SettingFields, typeof probes>;
 
 describe("what a reading is compared with", () => {
-  it("is the one before it, also in the cycles that keep it", async () => {
+  it("is the last before it that was an answer, also in the cycles that keep it", async () => {
     const clock = fakeClock();
     let asked = 0;
-    const read = (): Promise<unknown> => Promise.resolve({ stdout: String((asked += 1)), stderr: "", tookMs: 1 });
+    let fails = false;
+    const read = (): Promise<unknown> =>
+      fails
+        ? Promise.reject(new Error("no answer"))
+        : Promise.resolve({ stdout: String((asked += 1)), stderr: "", tookMs: 1 });
     const node = { node: "n1", read, state: () => ({ state: "idle" }) };
     const access = { node: () => node } as unknown as Access;
     const take = createTakeReadings({ clock, wire: {} as never });
     const engine = { settings: {}, probes: () => probes };
     const seen: (readonly unknown[])[] = [];
     let before: Counts | null = null;
-    for (const passMs of [0, 31_000, 10_000, 31_000]) {
+    for (const passMs of [0, 31_000, 10_000, 31_000, 31_000, 31_000]) {
       clock.pass(passMs);
+      fails = seen.length === 4;
       const now: Counts = await gather({ access, take }, engine, [{ member: "m", node: "n1", settings: {} }], before);
       const [member] = now.members;
       seen.push([valueOf(member?.readings.count), valueOf(member?.previous?.count)]);
@@ -34,6 +39,8 @@ describe("what a reading is compared with", () => {
       ["3", "1"],
       ["3", "1"],
       ["6", "3"],
+      [null, "6"],
+      ["8", "6"],
     ]);
   });
 });

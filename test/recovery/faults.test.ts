@@ -130,11 +130,17 @@ describe("what the node remembers of a step in doubt", () => {
     expect([run.state, run.steps[1]?.state, run.steps[1]?.output]).toEqual(["in-doubt", "unknown", "done"]);
   });
 
-  it("fresh readings go before it", async () => {
+  it("that never ran it keeps the run from taking for its own what others did", async () => {
     const { here, runId } = await inDoubt();
     here.service.memories.set(`${runId}.1`, { kind: "not-sent", reason: sentence("fake/not-sent") });
     here.service.switches.b = true;
-    expect((await here.runner.resolve(runId)).steps[1]?.state).toBe("kept");
+    const run = await here.runner.resolve(runId);
+    // Somebody else turned it on: it is not this run's to take back.
+    expect([run.state, run.steps[1]?.state, run.verdict?.code]).toEqual([
+      "stopped",
+      "skipped",
+      "recovery/settled-by-others",
+    ]);
   });
 
   it("is not asked through another login, whose memory is another one", async () => {
