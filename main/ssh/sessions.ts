@@ -69,10 +69,7 @@ export function createSessions(
   async function open(signal: AbortSignal): Promise<ShellChannel> {
     for (let refusals = 1; ; refusals += 1) {
       makeRoom();
-      if (isExhausted())
-        refuseAll(
-          new SshError("channel-refused", parts.node, { problem: "ssh/shells-hang" }),
-        );
+      if (isExhausted()) refuseAll(new SshError("channel-refused", parts.node, { problem: "ssh/shells-hang" }));
       const leave = await room.enter(signal);
       try {
         const channel = await connection.openShell();
