@@ -7,7 +7,7 @@ export interface Gate {
 }
 
 /** sshd drops connects at random beyond ten that have not logged in yet (MaxStartups 10:30:100), and counts one a moment longer than its client. */
-const unauthenticatedAtOnce = 6;
+const unauthenticatedAtOnce = 5;
 
 export function createGate(atMost = unauthenticatedAtOnce): Gate {
   let places = atMost;
