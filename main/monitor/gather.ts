@@ -54,7 +54,7 @@ function readBefore<P extends Probes>(
   const names: readonly (keyof P)[] = Object.keys(readings);
   const earlier = names.map((name) => {
     const last = before.readings[name];
-    const isNone = last === readings[name] || last?.kind !== "value";
+    const isNone = last === readings[name] || last.kind !== "value";
     return [name, isNone ? (before.previous?.[name] ?? last) : last] as const;
   });
   return Object.fromEntries(earlier) as Readings<P>;
