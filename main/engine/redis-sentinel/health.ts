@@ -29,7 +29,7 @@ type Rule = HealthRule<SentinelSnapshot>;
 const splitView: Rule = {
   code: "redis-sentinel/SplitView",
   level: "critical",
-  explains: ["redis-sentinel/ReplicaAstray", "redis-sentinel/MasterNotAsTold"],
+  explains: ["redis-sentinel/ReplicaAstray", "redis-sentinel/MasterNotAsTold", "redis-sentinel/MasterUntold"],
   find: (snapshot) => {
     const masters = mastersOf(snapshot);
     if (masters.length < 2) return [];
@@ -106,6 +106,31 @@ const masterNotAsTold: Rule = {
     if (told === null || server === null || replicationOf(server)?.role !== "replica") return [];
     const facts = { member: server.member, masters: namesOf(mastersOf(snapshot)) || "-" };
     return [{ subject: memberSubject(server), facts, evidence: [server.info.evidence.id, told.by.master.evidence.id] }];
+  },
+};
+
+/**
+ * A server that takes writes as the master while clients are sent to one that is not seen to serve here: another host's, or no member at
+ * all. Its writes are thrown away once it hears the sentinels. One that is being promoted is told only some moments later.
+ */
+const masterUntold: Rule = {
+  code: "redis-sentinel/MasterUntold",
+  level: "critical",
+  find: (snapshot) => {
+    const { told } = snapshot;
+    const server = told === null ? null : dataAt(snapshot, told.address);
+    if (told === null || (server !== null && infoOf(server) !== null)) return [];
+    const standing = server === null ? "no-member" : isGone(server) ? "gone" : "unseen";
+    return mastersOf(snapshot).map((one) => ({
+      subject: memberSubject(one),
+      facts: {
+        member: one.member,
+        told: nameAt(snapshot, told.address),
+        standing: `redis-sentinel/told.${standing}`,
+      },
+      evidence: [one.info.evidence.id, told.by.master.evidence.id],
+      ...(snapshot.sentinels.some(isActing) && { level: "watch" }),
+    }));
   },
 };
 
@@ -345,6 +370,7 @@ export const redisSentinelHealth: readonly Rule[] = [
   noMaster,
   sentinelsDisagree,
   masterNotAsTold,
+  masterUntold,
   noQuorum,
   nobodyWatches,
   flagged("ObjectivelyDown", "critical", (flags) => flags.includes("o_down")),
