@@ -103,6 +103,8 @@ function everyGroupOf(inventory: Inventory, host: string): readonly string[] {
   const grouped = direct.filter(({ name }) => name !== "ungrouped");
   for (const { name } of grouped) add(name);
   if (grouped.length === 0) add("ungrouped");
+  // Also where one of its groups is a child of `ungrouped`: Ansible takes the host out of it by itself.
+  else if (grouped.length < direct.length) found.delete("ungrouped");
   found.delete("all");
   return [...found].sort();
 }
