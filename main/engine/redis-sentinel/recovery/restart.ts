@@ -1,8 +1,17 @@
 import { sentence, type Sentence } from "../../../../contract/sentence";
 import type { Claim, RecoveryAction } from "../../engine";
-import { replicationOf } from "../../redis-server/server";
+import { isGone, namesOf, replicationOf } from "../../redis-server/server";
 import { notControlled, nothingToDo, serverSteps } from "../../redis-server/steps";
-import { memberIn, nameAt, soleMaster, sourceOf, watchingSentinels, type SentinelSnapshot } from "../snapshot";
+import {
+  memberIn,
+  nameAt,
+  replicasOf,
+  soleMaster,
+  sourceOf,
+  watchingSentinels,
+  type DataServer,
+  type SentinelSnapshot,
+} from "../snapshot";
 import { votesNeeded } from "../tolerance";
 import { holds } from "./judges";
 
@@ -59,12 +68,31 @@ export const startMember: RecoveryAction<SentinelSnapshot> = {
     const back = backInPlace(snapshot, one);
     return {
       steps: steps.start(one, [], back),
-      warnings: one.kind === "data" ? [sentence("redis-sentinel/warning.writes-dropped", { member: target })] : [],
+      warnings: one.kind === "data" ? startWarnings(snapshot, one) : [],
       restsOn: [holds.stopped(target)],
       goal: back,
     };
   },
 };
+
+/**
+ * A master that starts without its data is copied by its replicas as it is, and they lose theirs. Of what it loads only an append-only file
+ * is told by INFO: without a look before that shows one, it counts as starting empty.
+ */
+function startWarnings(snapshot: SentinelSnapshot, one: DataServer): readonly Sentence[] {
+  const { announced } = one.site.settings;
+  const isMaster =
+    snapshot.told?.address === announced || replicasOf(snapshot).some((replica) => sourceOf(replica) === announced);
+  const holders = snapshot.data.filter((other) => other !== one && !isGone(other));
+  const mayStartEmpty = one.before?.info.persistence?.usesAppendOnlyFile !== true;
+  const facts = { member: one.member, replicas: namesOf(holders) };
+  return [
+    ...(isMaster && holders.length > 0 && mayStartEmpty
+      ? [sentence("redis-sentinel/warning.starts-empty", facts)]
+      : []),
+    sentence("redis-sentinel/warning.writes-dropped", { member: one.member }),
+  ];
+}
 
 /** A sentinel watches again; a replica copies whom it copied; what a server that was gone becomes, its sentinels decide. */
 function backInPlace(snapshot: SentinelSnapshot, one: Member): readonly Claim[] {
