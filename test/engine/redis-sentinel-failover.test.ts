@@ -4,7 +4,7 @@ import { redisSentinelProbes, type RedisSentinelProbes } from "../../main/engine
 import { failover, failoverAfterLoss } from "../../main/engine/redis-sentinel/recovery/failover";
 import { redisSentinelJudges } from "../../main/engine/redis-sentinel/recovery/judges";
 import { redisSentinelSettings } from "../../main/engine/redis-sentinel/settings";
-import { snapshotSentinels, type SentinelSnapshot } from "../../main/engine/redis-sentinel/snapshot";
+import { replicasOf, snapshotSentinels, type SentinelSnapshot } from "../../main/engine/redis-sentinel/snapshot";
 import type { WatchedMaster } from "../../main/engine/redis-sentinel/watched";
 import { replay } from "./case";
 
@@ -45,6 +45,25 @@ describe("a failover that is asked for", () => {
     expect(failover.objections(snapshotSentinels(unknown))).toMatchObject([
       { code: "redis-sentinel/promotable-unseen", facts: { members: expect.stringMatching(/:6379$/) as string } },
     ]);
+  });
+
+  it("is refused while the replica that its priority puts first is far behind, though another is not", () => {
+    const healthy = recorded("healthy");
+    const first = replicasOf(snapshotSentinels(healthy))[0]?.member ?? "";
+    const preferring = (priority: number): SentinelSnapshot =>
+      snapshotSentinels(
+        healthy.map((one): Members[number] => {
+          const { info } = one.readings;
+          if (one.site.member !== first || info.kind !== "value" || info.value.replication?.role !== "replica")
+            return one;
+          const replication = { ...info.value.replication, priority, offsetBytes: -(1 << 21) };
+          return { ...one, readings: { ...one.readings, info: { ...info, value: { ...info.value, replication } } } };
+        }),
+      );
+    expect(failover.objections(preferring(10))).toMatchObject([
+      { code: "redis-sentinel/preferred-behind", facts: { members: first } },
+    ]);
+    expect(codes(failover.objections(preferring(200)))).toEqual([]);
   });
 
   it("is done only when every sentinel knows of a later one", () => {

@@ -15,6 +15,7 @@ import {
   soleMaster,
   sourceOf,
   watchingSentinels,
+  type DataServer,
   type Sentinel,
   type SentinelSnapshot,
 } from "../snapshot";
@@ -102,12 +103,20 @@ export function notSoleMaster(now: SentinelSnapshot, member: string): Sentence |
     : sentence("redis-sentinel/masters-are", { members: namesOf(mastersOf(now)) || "-" });
 }
 
-/** A replica that a sentinel would promote and that is not further behind than allowed. */
+/** A sentinel promotes by priority before it looks at the offset: none of those it prefers is further behind than allowed. */
 export function noGoodReplica(now: SentinelSnapshot, allowedBytes: number): Sentence | null {
-  const good = now.data.filter(
-    (one) => isEligible(now, one) && (numberOf(lagBytes(now, one)) ?? Infinity) <= allowedBytes,
+  const eligible = now.data.filter((one) => isEligible(now, one));
+  if (eligible.length === 0) return sentence("redis-sentinel/no-good-replica");
+  const lowest = Math.min(...eligible.map(priorityOf));
+  const behind = eligible.filter(
+    (one) => priorityOf(one) === lowest && (numberOf(lagBytes(now, one)) ?? Infinity) > allowedBytes,
   );
-  return good.length > 0 ? null : sentence("redis-sentinel/no-good-replica");
+  return behind.length === 0 ? null : sentence("redis-sentinel/preferred-behind", { members: namesOf(behind) });
+}
+
+function priorityOf(one: DataServer): number {
+  const replication = replicationOf(one);
+  return replication?.role === "replica" ? replication.priority : Infinity;
 }
 
 /** Every sentinel that watches gives this member's address to clients, and knows of the same failover: one behind would be outvoted. */
