@@ -1,10 +1,10 @@
-import { sentence } from "../../../../contract/sentence";
+import { sentence, type Sentence } from "../../../../contract/sentence";
 import type { RecoveryAction } from "../../engine";
 import { isGone, isUntold, namesOf } from "../../redis-server/server";
 import { loginOf } from "../../redis-server/settings";
 import { nothingToDo } from "../../redis-server/steps";
 import { ghostsOf, memberAt } from "../health";
-import { soleMaster, watchingSentinels, type SentinelSnapshot } from "../snapshot";
+import { soleMaster, watchingSentinels, type DataServer, type SentinelSnapshot } from "../snapshot";
 import { disagreement, holds, notCalm } from "./judges";
 
 /** What a sentinel is asked for that concerns no single member. */
@@ -27,6 +27,11 @@ export const forgetGhosts: RecoveryAction<SentinelSnapshot> = {
     const unproven = snapshot.members.filter((one) => isUntold(one) || (isGone(one) && one.member === master.member));
     return [
       unproven.length === 0 ? null : sentence("redis-sentinel/not-all-seen", { members: namesOf(unproven) }),
+      servingGhost(snapshot),
+      // How long a sentinel that was reset has watched again is told by its replicas alone.
+      copiesOf(snapshot, master) === 0 && watchingSentinels(snapshot).length > 1
+        ? sentence("redis-sentinel/nobody-copies", { master: master.member })
+        : null,
       disagreement(snapshot, master.member),
       notCalm(snapshot),
     ].filter((reason) => reason !== null);
@@ -36,7 +41,7 @@ export const forgetGhosts: RecoveryAction<SentinelSnapshot> = {
     const master = soleMaster(snapshot);
     const watching = watchingSentinels(snapshot);
     if (master === null) return nothingToDo;
-    const replicas = snapshot.data.filter((one) => one !== master && one.standing.kind === "serving").length;
+    const replicas = copiesOf(snapshot, master);
     const counts = watching.map(({ member }) => holds.countsOnly(member, watching.length, replicas));
     const dead = ghostsOf(snapshot).filter(({ kind }) => kind === "replica");
     const ofData =
@@ -78,3 +83,16 @@ export const forgetGhosts: RecoveryAction<SentinelSnapshot> = {
     };
   },
 };
+
+function copiesOf({ data }: SentinelSnapshot, master: DataServer): number {
+  return data.filter((one) => one !== master && one.standing.kind === "serving").length;
+}
+
+/** Held for dead by a sentinel and serving here: the network between the two is what is broken. */
+function servingGhost(snapshot: SentinelSnapshot): Sentence | null {
+  const addresses = new Set(ghostsOf(snapshot).map(({ address }) => address));
+  const serving = snapshot.members.filter(
+    ({ site, standing }) => standing.kind === "serving" && addresses.has(site.settings.announced),
+  );
+  return serving.length === 0 ? null : sentence("redis-sentinel/dead-serves", { members: namesOf(serving) });
+}
