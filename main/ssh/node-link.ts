@@ -224,7 +224,13 @@ export function createNodeLink(parts: NodeLinkParts): NodeLink {
     withdraw: (id) => ask("withdraw", id),
     cancel: (id) => ask("cancel", id),
     dial: (target, limits) =>
-      within(parts.node, limits.deadlineMs, async () => (await open()).connection.dial(target, limits.deadlineMs)),
+      within(
+        parts.node,
+        limits.deadlineMs,
+        async () => (await open()).connection.dial(target, limits.deadlineMs),
+        // A stream that nobody listens to would end this process with its error when the link is lost.
+        (late) => void late.destroy(),
+      ),
     suspect: async () => {
       failures = 0;
       retryAtMs = 0;

@@ -1,7 +1,15 @@
 import { SshError } from "./ssh-error";
 
-/** What `work` gives, or `deadline` when that takes too long; `signal` then tells the work that nobody waits for it any more. */
-export function within<T>(node: string, deadlineMs: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+/**
+ * What `work` gives, or `deadline` when that takes too long; `signal` then tells the work that nobody waits for it any more, and what it
+ * gives all the same goes to `discard`.
+ */
+export function within<T>(
+  node: string,
+  deadlineMs: number,
+  work: (signal: AbortSignal) => Promise<T>,
+  discard: (late: T) => void = () => undefined,
+): Promise<T> {
   const controller = new AbortController();
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
@@ -10,7 +18,10 @@ export function within<T>(node: string, deadlineMs: number, work: (signal: Abort
       reject(error);
     }, deadlineMs);
     work(controller.signal)
-      .then(resolve, reject)
+      .then((value) => {
+        if (controller.signal.aborted) discard(value);
+        else resolve(value);
+      }, reject)
       .finally(() => clearTimeout(timer));
   });
 }

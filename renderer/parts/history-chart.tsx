@@ -119,7 +119,7 @@ function Charts(parts: {
   const { columns, lines } = parts.table;
   if (columns.length === 0) return null;
   return (
-    <Table.ScrollContainer minWidth={400}>
+    <Table.ScrollContainer minWidth={400} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
       <Table verticalSpacing={4}>
         <Table.Thead>
           <Table.Tr>

@@ -55,7 +55,7 @@ export function FleetView(): ReactElement {
 function FleetTable({ fleet }: { readonly fleet: readonly ClusterSummary[] }): ReactElement {
   const { word, said, has } = useWords();
   return (
-    <Table.ScrollContainer minWidth={700}>
+    <Table.ScrollContainer minWidth={700} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
       <Table highlightOnHover verticalSpacing="sm">
         <Table.Thead>
           <Table.Tr>

@@ -139,7 +139,7 @@ function Figures({ rows }: { readonly rows: readonly Row[] }): ReactElement {
   const { word } = useWords();
   const names = [...new Set(rows.flatMap(({ figures }) => figures.map(({ name }) => name)))];
   return (
-    <Table.ScrollContainer minWidth={700}>
+    <Table.ScrollContainer minWidth={700} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
       <Table verticalSpacing={6}>
         <Table.Thead>
           <Table.Tr>
