@@ -64,16 +64,24 @@ export function rawFile(directory: string, member: string, probe: string): strin
 export function writeCase(directory: string, recorded: RecordedCase, raws: ReadonlyMap<string, string>): void {
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
-  writeFileSync(join(directory, "case.json"), `${JSON.stringify(recorded, null, 2)}\n`);
+  writeFileSync(join(directory, "case.json"), neutral(`${JSON.stringify(recorded, null, 2)}\n`));
   for (const { member, probes } of recorded.members)
     for (const probe of Object.keys(probes)) {
       const raw = raws.get(`${member.member} ${probe}`);
       if (raw === undefined) continue;
       const file = rawFile(directory, member.member, probe);
       mkdirSync(dirname(file), { recursive: true });
-      writeFileSync(file, raw);
+      writeFileSync(file, neutral(raw));
     }
 }
+
+/** Where this checkout stands is no part of what a cluster answered. */
+function neutral(text: string): string {
+  return text.replaceAll(process.cwd(), neutralRoot);
+}
+
+/** What stands in recordings for the folder they were made in. */
+export const neutralRoot = "/opt/evenkeel";
 
 /** The readings of a case as the monitor would hand them to the engine, parsed anew from the raw answers. */
 export function replay<F extends SettingFields, P extends Probes>(

@@ -1,10 +1,10 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { engines, hostEngine } from "../../main/engine/registry";
 import { NotThere, ParseError } from "../../main/probe/probe";
 import { siteOf } from "../../main/monitor/gather";
-import { casesOf, casesRoot, rawFile, readCase } from "./case";
+import { casesOf, casesRoot, neutralRoot, rawFile, readCase } from "./case";
 import { judge, type Judged } from "./judged";
 
 const needed = ["healthy", "one-node-silent", "refused", "garbled"];
@@ -33,6 +33,15 @@ describe.each([hostEngine, ...engines].map((engine) => ({ id: engine.id, engine 
     const file = expectedFile(id, name);
     if (writes) writeFileSync(file, `${JSON.stringify(judged, null, 2)}\n`);
     expect(JSON.parse(JSON.stringify(judged))).toEqual(JSON.parse(readFileSync(file, "utf8")));
+  });
+
+  it.each(names)("%s names no folder of the machine it was recorded on", (name) => {
+    const folder = join(casesRoot, id, name);
+    const paths = readdirSync(folder, { recursive: true, encoding: "utf8" })
+      .map((file) => join(folder, file))
+      .filter((file) => statSync(file).isFile())
+      .flatMap((file) => readFileSync(file, "utf8").match(/[^\s"'=]*\/node_modules\//g) ?? []);
+    expect(paths.filter((path) => !path.startsWith(neutralRoot))).toEqual([]);
   });
 
   it("is green on nothing but a healthy recording", () => {
