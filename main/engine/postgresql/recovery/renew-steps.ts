@@ -10,9 +10,11 @@ const copyMs = 12 * 60 * 60_000;
 /**
  * pg_rewind looks before it changes anything, and refuses a server without checksums and without wal_log_hints; one that was not shut
  * down cleanly it first lets recover alone (13 and newer). It takes the primary's own settings along, so ours are written after it.
+ * It takes standby.signal away: an empty one comes first of all, so that nothing that breaks off later leaves a second primary to be
+ * started. Not after a failure: a server with that file cannot recover alone, and the next pg_rewind would be refused.
  */
 const rewindScript = `program=$1 data=$2 source=$3 mark=$4; shift 4
-"$program" --target-pgdata="$data" --source-server="$source" "$@" </dev/null &&
+"$program" --target-pgdata="$data" --source-server="$source" "$@" </dev/null && : >"$data/standby.signal" &&
 cat >>"$data/postgresql.auto.conf" && printf '%s\\n' "$mark" >"$data/standby.signal"`;
 
 export function rewindToPrimary(target: Server, primary: Server, connection: string, slot: string): Step {
@@ -41,6 +43,7 @@ const copyScript = `program=$1 data=$2 kept=$3 source=$4 slot=$5 mark=$6
 mv "$data" "$kept" || exit 1
 mkdir -m 700 "$data" && "$program" -D "$data" -d "$source" -X stream -c fast -S "$slot" </dev/null || {
  rm -rf "$data"; mv "$kept" "$data"; exit 1; }
+: >"$data/standby.signal" &&
 cat >>"$data/postgresql.auto.conf" && printf '%s\\n' "$mark" >"$data/standby.signal"`;
 
 export function copyFromPrimary(target: Server, primary: Server, connection: string, slot: string): Step {
