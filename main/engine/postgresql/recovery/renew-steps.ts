@@ -42,7 +42,7 @@ const copyScript = `program=$1 data=$2 kept=$3 source=$4 slot=$5 mark=$6
 [ ! -e "$kept" ] || { echo "$kept is there already. Move it away first." >&2; exit 1; }
 mv "$data" "$kept" || exit 1
 mkdir -m 700 "$data" && "$program" -D "$data" -d "$source" -X stream -c fast -S "$slot" </dev/null || {
- rm -rf "$data"; mv "$kept" "$data"; exit 1; }
+ rm -rf "$data"; mv -T "$kept" "$data"; exit 1; }
 : >"$data/standby.signal" &&
 cat >>"$data/postgresql.auto.conf" && printf '%s\\n' "$mark" >"$data/standby.signal"`;
 
