@@ -4,7 +4,7 @@ import { isStreamingFrom, solePrimary, type Server, type ServersSnapshot } from 
 import { hasSlot, holds, layoutOf, serverIn } from "./judges";
 import { modelFor, objectionsToChangeFiles } from "./rejoin";
 import { copyFromPrimary, rewindToPrimary } from "./renew-steps";
-import { connectionTo, createSlot, nothingToDo, slotNameOf, startServer, stopServer } from "./steps";
+import { checkpoint, connectionTo, createSlot, nothingToDo, slotNameOf, startServer, stopServer } from "./steps";
 
 /** `--config-file` came with 15; before it pg_rewind finds no configuration outside the data directory (Debian's is). */
 const configFileSince = 150_000;
@@ -51,6 +51,8 @@ function renewal(
         steps: [
           ...(target.standing.kind === "standby" ? [stopServer(target, isPrimary, isPrimary)] : []),
           ...(hasSlot(primary, slot) ? [] : [createSlot(primary, slot)]),
+          // Until the first one after a promotion pg_rewind (13 to 15) sees the old timeline on both and says that nothing is to be done.
+          ...(rewinds ? [checkpoint(primary)] : []),
           rewinds
             ? rewindToPrimary(target, primary, connection, slot)
             : copyFromPrimary(target, primary, connection, slot),
