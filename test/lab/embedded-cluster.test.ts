@@ -6,6 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { canMakeAccounts, makeAccount } from "../ssh/accounts";
 import type { BinariesChoice } from "./embedded/binaries";
 import { startEmbeddedCluster, whatIsMissing, type EmbeddedCluster } from "./embedded/embedded-cluster";
 import { serverOf } from "./embedded/postmaster";
@@ -61,6 +62,16 @@ for (const binaries of ["npm", "debian"] satisfies BinariesChoice[]) {
           const [account, hostname] = stdout.trim().split("\n");
           expect(account).toBe(node.account);
           if (cluster.seclusion !== "none") expect(hostname).toBe(node.name);
+        }
+      });
+
+      it.skipIf(!canMakeAccounts)("keeps its nodes' account when the machine gets another one meanwhile", async () => {
+        const passing = await makeAccount("/bin/sh");
+        try {
+          for (const node of cluster.nodes)
+            expect((await ssh(cluster, node.name, "id -un")).stdout).toBe(`${node.account}\n`);
+        } finally {
+          await passing.remove();
         }
       });
 

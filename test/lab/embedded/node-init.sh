@@ -6,10 +6,14 @@ set -e
 [ $$ = 1 ] || { echo "node-init.sh must be the first process of a PID namespace" >&2; exit 1; }
 trap 'exit 0' TERM
 hostname "$2"
-# The accounts are added in this mount namespace only; the machine's own files stay as they are.
+# The accounts are added in this mount namespace only; the machine's own files stay as they are. A copy of all of /etc, in memory:
+# a mount over one file would be gone as soon as the machine replaces that file, as it does for each account it gets.
 if [ "$3" != - ]; then
-  mount --bind "$3" /etc/passwd
-  mount --bind "$4" /etc/group
+  mount -t tmpfs -o mode=755 node-etc "$1$2"
+  cp -a /etc/. "$1$2"
+  ln -sf "$3" "$1$2/passwd"
+  ln -sf "$4" "$1$2/group"
+  mount --move "$1$2" /etc
 fi
 echo ready
 # A background reader, so that this shell sits in `wait` and reaps the orphans that the kernel hands to process 1.
