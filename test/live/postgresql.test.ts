@@ -209,6 +209,38 @@ describe.skipIf(why !== null)(`PostgreSQL on the lab ${why ?? ""}`, () => {
     }
   });
 
+  it("live: postgresql / closed-directory: to a login that may not look into it another directory's hung server is not this one's, and beside a Patroni nothing is offered", async () => {
+    const first = await wellPrimary();
+    const [standby = ""] = others(first);
+    const asAdmin = openConsole(lab.adminSshConfigPath, password);
+    mend.push(() => asAdmin.close());
+    await asAdmin.keep(console.cluster(), "as admin");
+    expect(offered(await asAdmin.until(isWell), "restart-server")).toContain(standby);
+    await lab.run(
+      first,
+      `printf 'scope: other\nname: a\nrestapi: {listen: 127.0.0.1:8008, connect_address: 127.0.0.1:8008}\netcd3: {host: 127.0.0.1:1}\npostgresql: {listen: 127.0.0.1:5498, connect_address: 127.0.0.1:5498, data_dir: /tmp/none, authentication: {}}\n' >/tmp/patroni.yml
+systemd-run -q --unit=patroni-that-waits --uid=postgres patroni /tmp/patroni.yml`,
+    );
+    mend.push(() => lab.run(first, "systemctl stop patroni-that-waits"));
+    const beside = await asAdmin.until(({ recoveries }) =>
+      recoveries.every(({ objections }) => objections.some(({ code }) => code === "postgresql/may-be-kept-by-patroni")),
+    );
+    expect(beside.recoveries[0]?.objections[0]?.facts).toEqual({ members: first });
+    expect(offered(await console.read(), "restart-server")).toContain(standby);
+    const old = `${data}-old`;
+    await lab.run(
+      standby,
+      `cd / && runuser -u postgres -- /usr/lib/postgresql/15/bin/initdb -D ${old} >/dev/null
+runuser -u postgres -- /usr/lib/postgresql/15/bin/pg_ctl -D ${old} -o '-c port=5499' -l /dev/null -w start >/dev/null
+kill -STOP $(head -1 ${old}/postmaster.pid)`,
+    );
+    mend.push(() => lab.run(standby, `kill -KILL $(head -1 ${old}/postmaster.pid); rm -r ${old}`));
+    await lab.faults.kill(standby, unit);
+    mend.push(() => lab.faults.revive(standby, unit));
+    const seen = await asAdmin.until((now) => !inRole(now, "standby").includes(standby));
+    expect(inRole(seen, "hung")).toEqual([]);
+  });
+
   it("live: postgresql / leader-killed: a primary killed and kept dead is proven gone by its host, and a standby may be promoted", async () => {
     const old = await wellPrimary();
     await lab.faults.kill(old, unit);

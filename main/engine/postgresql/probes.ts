@@ -224,26 +224,38 @@ interface OnDisk {
   readonly standbyMark: string | null;
   /** The login may not look into the data directory: what is said of files in it is not known. */
   readonly isDirectoryClosed: boolean;
-  readonly isKeptByPatroni: boolean;
+  /** Null where the login sees neither a file of Patroni's nor that no Patroni runs on the host. */
+  readonly isKeptByPatroni: boolean | null;
 }
 
 /**
  * Builtins only. `-ef` compares what two paths lead to, which proves that the process is this directory's postmaster and not another that
  * got the number of a dead one; where the link may not be read the name decides, towards "running". A login that may not look into the
  * directory goes by the host's process table, where it may see all of it: there the postmaster names its directory, and no postmaster at
- * all proves that this one does not run.
+ * all proves that this one does not run. A shell drops the zero bytes between a process's words, so that /x/main-old begins like /x/main with
+ * an option behind it: only a setting's name and its equals sign tell. There too no file says that Patroni keeps the server: a postmaster that
+ * was started as only Patroni does tells it, and a host on which no Patroni runs that it does not.
  */
 function livenessScript(dataDirectory: string): string {
   return `d=${quote([dataDirectory])}
 signal() { [ ! -e "$d/standby.signal" ] || { mark=; [ -r "$d/standby.signal" ] && read -r mark <"$d/standby.signal"; echo "standby $mark"; }; }
 slot() { slot=; [ ! -r "$d/postgresql.auto.conf" ] || while read -r line; do case $line in primary_slot_name*=*) slot=$line;; esac; done <"$d/postgresql.auto.conf"
  [ -z "$slot" ] || echo "slot \${slot#*=}"; }
+owns() { set -- "\${1#/}"; case $1 in ""|--config-file=*) return 0 ;; -c*=*) set -- "\${1#-c}" ;; --*=*) set -- "\${1#--}" ;; *) return 1 ;; esac
+ case \${1%%=*} in *[!A-Za-z0-9_.]*) return 1 ;; esac; }
 table() {
 for p in /proc/[0-9]*; do name=; read -r name 2>/dev/null <"$p/comm"; case $name in *postgres*|*postmaster*) ;; *) continue ;; esac
  other=closed; line=; read -r line 2>/dev/null <"$p/cmdline"
- case $line in *"-D$d"|*"-D$d-"*) read -r line <"$p/stat"; echo "running $line"; return ;; esac
+ case $line in *"-D$d"*) line=\${line#*"-D$d"} ;; *) continue ;; esac
+ owns "$line" || continue
+ case $line in --config-file=*--cluster_name=*) keeper=patroni ;; esac
+ read -r line <"$p/stat"; echo "running $line"; return
 done; echo "\${other:-absent}"; }
-if [ ! -x "$d" ]; then other=; if [ -r /proc/1/comm ]; then table; echo shut; else echo closed; fi
+patronis() { for p in /proc/[0-9]*; do name=; read -r name 2>/dev/null <"$p/comm"; case $name in patroni) return 0 ;; python*) ;; *) continue ;; esac
+ line=; read -r line 2>/dev/null <"$p/cmdline"; case $line in *patroni*) return 0 ;; esac
+done; return 1; }
+if [ ! -x "$d" ]; then other=; keeper=
+ if [ -r /proc/1/comm ]; then table; echo shut; [ -n "$keeper" ] || patronis || keeper="no patroni"; echo "$keeper"; else echo closed; fi
 elif [ ! -e "$d/postmaster.pid" ]; then echo absent; signal; slot
 elif [ ! -r "$d/postmaster.pid" ]; then echo closed
 else read -r pid <"$d/postmaster.pid"; name=; [ -r "/proc/$pid/comm" ] && read -r name <"/proc/$pid/comm"
@@ -266,7 +278,8 @@ ${uptimeScript}`;
  * ```
  * slot  'slot_keel_1'
  * ```
- * Then `shut` where the login may not look into the directory, and `patroni` where Patroni keeps the server.
+ * Then `shut` where the login may not look into the directory, and `patroni` where Patroni keeps the server; after `shut` nothing where that
+ * cannot be told, and `no patroni` where none can.
  */
 export function parseLiveness(text: string): Liveness {
   const [line = "", ...rest] = text.trim().split("\n");
@@ -274,7 +287,7 @@ export function parseLiveness(text: string): Liveness {
   const onDisk: OnDisk = {
     standbyMark: signal === undefined ? null : signal.replace(/^standby ?/, ""),
     isDirectoryClosed: rest.includes("shut"),
-    isKeptByPatroni: rest.includes("patroni"),
+    isKeptByPatroni: rest.includes("patroni") || (rest.includes("shut") && !rest.includes("no patroni") ? null : false),
   };
   if (line === "absent" || line === "stale") {
     const slotName = rest.map((one) => /^slot\s+'?([a-z0-9_]*)'?/.exec(one)?.[1]).find((name) => name !== undefined);
