@@ -28,6 +28,7 @@ import { openJournal } from "./recovery/journal";
 import { createRunner } from "./recovery/runner";
 import { beatMs, createTrust } from "./recovery/trust";
 import { hostKeyCheck } from "./ssh/host-keys";
+import { hasTicket } from "./ssh/kerberos-ticket";
 import { createAccess } from "./ssh/pool";
 import { createSessionSecrets } from "./ssh/session-secrets";
 import type { ResolvedLogin } from "./ssh/resolved-login";
@@ -87,6 +88,7 @@ export function createCore(parts: CoreParts): Core {
     hostKeys: hostKeyCheck,
     // What it is given to know is a whole login already, which the system's ssh is started with as well.
     resolve: async (login) => withSecurityKeys(resolveLogin(await config(), login)),
+    hasTicket: () => hasTicket(process.env),
     systemSsh: createSystemSsh({
       configFiles: configFiles(parts.sshConfigPath, desktop),
       runtimeDirectory: process.env.XDG_RUNTIME_DIR ?? tmpdir(),

@@ -34,6 +34,10 @@ export interface ConnectionParts {
   readonly gateOf: (hop: ResolvedLogin) => Gate;
   /** Left out, it is wanted until it is there. */
   readonly unwanted?: AbortSignal;
+  /** Where a key or a ticket that only the system's ssh can use is left to try, the login is given up before a person is asked. */
+  readonly isLeaving?: boolean;
+  /** Whether there is a Kerberos ticket on this desktop; left out, there is none. */
+  readonly hasTicket?: () => Promise<boolean>;
 }
 
 /** Twenty seconds from silence to certainty: three unanswered questions, five seconds apart, and the one after. */
@@ -129,6 +133,8 @@ async function logIn(
       nowMs: () => parts.clock.nowMs(),
       banner: words.said,
       giveUp: loss.lose,
+      isLeaving: parts.isLeaving ?? false,
+      hasTicket: parts.hasTicket ?? (() => Promise.resolve(false)),
     });
     const settle = (error: SshError | null): void => {
       patience.stop();

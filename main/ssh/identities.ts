@@ -5,6 +5,7 @@ import { readKeyFile } from "./key-file";
 import type { PrivateKey } from "./private-key";
 import { keyTypeOf, readPublicKey } from "./public-key";
 import type { ResolvedLogin } from "./resolved-login";
+import { isDeviceType } from "./security-keys";
 import { SshError } from "./ssh-error";
 import { readUserCertificate, type UserCertificate } from "./user-certificate";
 
@@ -37,7 +38,9 @@ export async function gatherIdentities(login: ResolvedLogin, openKey: OpenKey): 
   ).flatMap((file) => (file === null ? [] : [file]));
   const held = login.identityAgent === null ? [] : await agentKeysOf(login.identityAgent);
   const identities = ordered(login, files, held);
-  const hardware = held.filter(({ blob }) => keyTypeOf(blob).startsWith("sk-"));
+  const mayOffer = (blob: Buffer): boolean =>
+    !login.identitiesOnly || files.some(({ publicKey }) => publicKey?.equals(blob) === true);
+  const hardware = held.filter(({ blob }) => isDeviceType(keyTypeOf(blob)) && mayOffer(blob));
   const problems = [
     ...files.flatMap(({ problem }) => (problem === null ? [] : [problem])),
     ...hardware.map(
@@ -76,6 +79,7 @@ function ordered(login: ResolvedLogin, files: readonly KeyFile[], held: readonly
 }
 
 function agentIdentity(socketPath: string, { blob, comment }: AgentKey): Identity | null {
+  if (isDeviceType(keyTypeOf(blob))) return null;
   const certificate = readUserCertificate(blob);
   const publicKey = certificate?.publicKey ?? readPublicKey(keyTypeOf(blob), blob.toString("base64"));
   if (publicKey === null) return null;

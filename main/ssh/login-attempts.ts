@@ -18,6 +18,10 @@ export interface LoginParts {
   readonly banner: () => string;
   /** Ends the connection at once; no answer is sent. */
   readonly giveUp: (error: SshError) => void;
+  /** Another client may go on: nobody is asked for a password while a key or a ticket is left that only the system's ssh can use. */
+  readonly isLeaving: boolean;
+  /** Whether there is a Kerberos ticket on this desktop. */
+  readonly hasTicket: () => Promise<boolean>;
 }
 
 export interface LoginAttempts {
@@ -70,6 +74,9 @@ export function createLoginAttempts(login: ResolvedLogin, parts: LoginParts): Lo
       const method = (["publickey", "keyboard-interactive", "password"] as const).find(
         (one) => !exhausted.has(one) && (result.left === null || result.left.includes(one)),
       );
+      const untried = method === "publickey" ? null : await leftToSystemSsh(result.left);
+      if (parts.isLeaving) failure ??= untried;
+      problem ??= untried;
       if (method === undefined || failure !== null) return;
       exhausted.add(method);
       if (method === "publickey") result = yield* byKeys(result);
@@ -87,13 +94,23 @@ export function createLoginAttempts(login: ResolvedLogin, parts: LoginParts): Lo
     underJudgement = null;
   }
 
+  /** What ssh would try before it asks a person, and this side cannot; null where there is nothing of the kind. */
+  async function leftToSystemSsh(left: readonly string[] | null): Promise<SshError | null> {
+    if (deviceKey !== null && left?.includes("publickey") === true) return deviceKey;
+    const mayTry = login.mayUseTicket && left?.includes("gssapi-with-mic") === true && (await parts.hasTicket());
+    return mayTry ? new SshError("ticket-needs-system-ssh", login.host, facts) : null;
+  }
+
   const offered = new Set<Identity>();
   let known: readonly Identity[] | null = null;
+  /** A key in a security device, which was found and cannot be asked. */
+  let deviceKey: SshError | null = null;
 
   async function* byKeys(before: Result): Attempts {
     if (known === null) {
       const found = await gatherIdentities(login, (file, text) => openLockedKey(login.host, file, text, parts));
       problem ??= found.problems[0] ?? null;
+      deviceKey = found.problems.find(({ kind }) => kind === "key-needs-system-ssh") ?? null;
       known = found.identities;
     }
     let result: Result = { ...before, isPartial: false };

@@ -7,12 +7,13 @@ import { connect } from "./connection";
 import { createGate, type Gate } from "./gate";
 import type { HostKeyCheck } from "./host-key-check";
 import { createNodeLink, type NodeLink } from "./node-link";
-import type { ResolvedLogin } from "./resolved-login";
+import type { ResolvedLogin, SystemSshNeed } from "./resolved-login";
 import { createSessionSecrets, type SessionSecrets } from "./session-secrets";
 import { SshError } from "./ssh-error";
 import { createSudoPasswords } from "./sudo";
 import type { SystemSsh } from "./system-ssh";
-import { certificatesOnly, sentenceOf, transportOf, type Connection, type TransportChoice } from "./transport";
+import { mayDoWithout, needShownBy, sentenceOf, transportOf, whyFacts } from "./transport";
+import type { Connection, Facts, TransportChoice } from "./transport";
 
 export interface AccessParts {
   readonly clock: Clock;
@@ -27,6 +28,8 @@ export interface AccessParts {
   readonly resolve: (login: Login) => Promise<ResolvedLogin>;
   /** Left out, a host that needs it is refused by name. */
   readonly systemSsh?: SystemSsh;
+  /** Whether there is a Kerberos ticket on this desktop; left out, there is none. */
+  readonly hasTicket?: () => Promise<boolean>;
 }
 
 /** A server that drops logins is asked again for so long: nothing was sent, so it is safe. */
@@ -76,40 +79,65 @@ export function createAccess(parts: AccessParts): Access {
     }
   }
 
-  /** That a host is known by certificates only is found when its key is judged; nothing was trusted and nobody asked by then. */
-  function byBuiltIn(
-    login: Login,
-    resolved: ResolvedLogin,
-    unwanted: AbortSignal,
-    chosen: (choice: TransportChoice) => void,
-  ): Attempt {
-    return async (gate) => {
-      try {
-        return await connect(resolved, { ...parts, secrets, gateOf: gate, unwanted });
-      } catch (error) {
-        const mayChange = (login.transport ?? "auto") === "auto" && parts.systemSsh !== undefined;
-        if (!mayChange || !(error instanceof SshError) || error.kind !== "host-certificate-needed") throw error;
-        chosen({ kind: "system", isByHand: false, why: certificatesOnly });
-        return bySystemSsh(login, resolved, certificatesOnly, unwanted)(gate);
-      }
-    };
+  /** Where a way to log in is all that is missing, the built-in client tries the others while the system's ssh cannot be used. */
+  async function choose(login: Login, resolved: ResolvedLogin): Promise<TransportChoice> {
+    const choice = transportOf(login, resolved);
+    if (choice.kind === "built-in" || choice.isByHand || choice.need === null || !mayDoWithout(choice.need))
+      return choice;
+    const problem = await unusable();
+    return problem === null ? choice : { kind: "built-in", isByHand: false, insteadOf: { need: choice.need, problem } };
   }
 
-  function bySystemSsh(login: Login, resolved: ResolvedLogin, why: string, unwanted: AbortSignal): Attempt {
-    return (gate) => {
-      const { systemSsh } = parts;
-      if (systemSsh === undefined)
-        throw new SshError("system-ssh-unavailable", resolved.host, { why, problem: "it is not set up here" });
-      const asks = { asker: parts.asker, secrets, unwanted };
-      return gate(resolved.jumps[0] ?? resolved).through(() => systemSsh.connect(login, resolved, asks, why));
-    };
+  async function unusable(): Promise<Facts | null> {
+    return parts.systemSsh === undefined ? { problem: "ssh/system-ssh.not-here" } : parts.systemSsh.unusable();
+  }
+
+  function attemptBy(choice: TransportChoice, login: Login, resolved: ResolvedLogin, unwanted: AbortSignal): Attempt {
+    switch (choice.kind) {
+      case "built-in": {
+        const isLeaving = mayBeLeft(choice) && parts.systemSsh !== undefined;
+        return (gateOf) => connect(resolved, { ...parts, secrets, gateOf, unwanted, isLeaving });
+      }
+      case "system":
+        return (gate) => {
+          const { systemSsh } = parts;
+          const why = whyFacts(choice.need);
+          if (systemSsh === undefined)
+            throw new SshError("system-ssh-unavailable", resolved.host, { ...why, problem: "ssh/system-ssh.not-here" });
+          const asks = { asker: parts.asker, secrets, unwanted };
+          return gate(resolved.jumps[0] ?? resolved).through(() => systemSsh.connect(login, resolved, asks, why));
+        };
+    }
   }
 
   function makeLink(node: string, login: Login): NodeLink {
     // One line a server: a host whose shell hangs must not keep the rest of the fleet waiting.
     let firstShells = createGate();
     let choice: TransportChoice | null = null;
-    const choose = (next: TransportChoice): TransportChoice => (choice = next);
+    /** Found at a login and remembered, so that no further one is refused for it. */
+    let learned: SystemSshNeed | null = null;
+
+    async function attempt(
+      resolved: ResolvedLogin,
+      need: SystemSshNeed | null,
+      unwanted: AbortSignal,
+    ): Promise<Connection> {
+      const needing = { ...resolved, needsSystemSsh: need };
+      const chosen = (choice = await choose(login, needing));
+      try {
+        return await connectPatiently(needing, attemptBy(chosen, login, needing, unwanted));
+      } catch (error) {
+        if (!(error instanceof SshError)) throw error;
+        if (error.kind === "login-refused") learned = null;
+        const shown = parts.systemSsh === undefined ? null : needShownBy(error);
+        // No password was asked for by then, and nothing trusted for it: the login begins anew by the client that can make it.
+        if (shown === null || !mayBeLeft(chosen)) throw error;
+        const connection = await attempt(resolved, shown, unwanted);
+        learned = shown.kind === "certificates" ? null : shown;
+        return connection;
+      }
+    }
+
     return createNodeLink({
       node,
       clock: parts.clock,
@@ -121,14 +149,8 @@ export function createAccess(parts: AccessParts): Access {
       transport: () => choice && sentenceOf(choice),
       connect: async (unwanted) => {
         const resolved = { ...(await parts.resolve(login)), host: node };
-        const { kind, why } = choose(transportOf(login, resolved));
         firstShells = gateIn(shellGates, [...resolved.jumps, resolved]);
-        return connectPatiently(
-          resolved,
-          kind === "system"
-            ? bySystemSsh(login, resolved, why ?? "ssh/transport.by-hand", unwanted)
-            : byBuiltIn(login, resolved, unwanted, choose),
-        );
+        return attempt(resolved, resolved.needsSystemSsh ?? learned, unwanted);
       },
     });
   }
@@ -164,4 +186,9 @@ export function createAccess(parts: AccessParts): Access {
       links.clear();
     },
   };
+}
+
+/** Nobody chose the built-in client, and it was not taken for want of the other. */
+function mayBeLeft(choice: TransportChoice): boolean {
+  return choice.kind === "built-in" && !choice.isByHand && choice.insteadOf === null;
 }

@@ -1,7 +1,16 @@
 import type { KnownHost, Login } from "../../contract/inventory";
+import { visible } from "../../contract/visible";
 import { matchesPattern } from "./known-hosts";
-import type { ResolvedLogin, SystemSshNeed } from "./resolved-login";
-import { expandHome, refused, type Block, type Condition, type Desktop, type SshConfig } from "./ssh-config";
+import type { ResolvedLogin, SystemSshKeyword, SystemSshNeed } from "./resolved-login";
+import {
+  expandHome,
+  refused,
+  type Block,
+  type Condition,
+  type Desktop,
+  type Place,
+  type SshConfig,
+} from "./ssh-config";
 
 /** Every host alias a person could pick, without patterns. */
 export function listHosts(config: SshConfig): readonly KnownHost[] {
@@ -18,42 +27,52 @@ export function listHosts(config: SshConfig): readonly KnownHost[] {
 
 const deepestJump = 8;
 
-/** What OpenSSH would use for this login (`ssh -G`); what the login itself names wins over every config line. */
-export function resolveLogin(config: SshConfig, login: Login, depth = 0): ResolvedLogin {
+/** What OpenSSH would use for this login (`ssh -G`); what the login itself names wins over every config line. Throws SshError. */
+export function resolveLogin(config: SshConfig, login: Login): ResolvedLogin {
+  return resolveHop(config, login, { below: [writtenAs(login)], isCarried: false });
+}
+
+interface Way {
+  /** The target and the hops whose own jump hosts are being looked up, as they were written. */
+  readonly below: readonly string[];
+  /** Of a list of jump hosts only the first is reached as its own config says; each other one is reached through the one before it. */
+  readonly isCarried: boolean;
+}
+
+function resolveHop(config: SshConfig, login: Login, way: Way): ResolvedLogin {
   const { desktop } = config;
   const { found, undecided } = collect(config, login);
-  const one = (keyword: string): string | null => found.get(keyword)?.[0]?.[0] ?? null;
+  const one = (keyword: string): string | null => found.get(keyword)?.[0]?.words[0] ?? null;
   const user = login.user ?? one("user") ?? desktop.user;
   const hostName = hostNameIn(found, login);
   const port = login.port ?? Number(one("port") ?? 22);
   // A ProxyCommand that stands before ProxyJump keeps it from counting, also when it says `none`; not so the other way round.
   const firstProxy = [...found.keys()].find((keyword) => keyword === "proxyjump" || keyword === "proxycommand");
   const jump = login.jump ?? (firstProxy === "proxyjump" ? one("proxyjump") : null);
-  const isDirect = jump === null || jump.toLowerCase() === "none";
-  const hasCommand = isDirect && (one("proxycommand") ?? "none").toLowerCase() !== "none";
+  const isDirect = way.isCarried || jump === null || jump.toLowerCase() === "none";
+  const hasCommand = isDirect && !way.isCarried && (one("proxycommand") ?? "none").toLowerCase() !== "none";
   const expand = (path: string): string =>
     expandTokens(path, { desktop, host: hostName, original: login.host, user, port });
   const files = (keyword: string, standard: readonly string[]): readonly string[] => {
-    const given = found.get(keyword)?.[0];
+    const given = found.get(keyword)?.[0]?.words;
     return (given === undefined ? standard : given.filter((word) => word !== "none")).map(expand);
   };
   const standardKeys = ["id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk"].map(
     (name) => `~/.ssh/${name}`,
   );
-  const named = (found.get("identityfile") ?? []).map((words) => words[0] ?? "").filter((word) => word !== "none");
+  const named = (found.get("identityfile") ?? []).map(({ words }) => words[0] ?? "").filter((word) => word !== "none");
+  const areIdentitiesNamed = login.identityFile !== undefined || found.has("identityfile");
   const identityFiles =
-    login.identityFile !== undefined
-      ? [login.identityFile]
-      : named.length > 0 || found.has("identityfile")
-        ? named
-        : standardKeys;
-  const jumps = isDirect ? [] : jumpsOf(config, jump, depth);
+    login.identityFile !== undefined ? [login.identityFile] : areIdentitiesNamed ? named : standardKeys;
+  const jumpAt = login.jump === undefined ? (found.get("proxyjump")?.[0]?.at ?? null) : null;
+  const jumps = isDirect ? [] : jumpsOf(config, jump, jumpAt, way.below);
   return {
     host: login.host,
     hostName,
     port,
     user,
     identityFiles: identityFiles.map(expand),
+    areIdentitiesNamed,
     identitiesOnly: login.identityFile !== undefined || one("identitiesonly")?.toLowerCase() === "yes",
     identityAgent: agentOf(one("identityagent"), desktop, expand),
     userKnownHostsFiles: files("userknownhostsfile", ["~/.ssh/known_hosts", "~/.ssh/known_hosts2"]),
@@ -61,10 +80,11 @@ export function resolveLogin(config: SshConfig, login: Login, depth = 0): Resolv
     hostKeyAlias: one("hostkeyalias"),
     strictHostKeyChecking: strictness(one("stricthostkeychecking")),
     hashKnownHosts: one("hashknownhosts")?.toLowerCase() === "yes",
+    mayUseTicket: one("gssapiauthentication")?.toLowerCase() === "yes",
     connectTimeoutMs: Number(one("connecttimeout") ?? 10) * 1000,
     jumps,
     needsSystemSsh:
-      (hasCommand ? "ProxyCommand" : undecided) ??
+      (hasCommand ? needAt("ProxyCommand", found) : undecided) ??
       needIn(found) ??
       jumps.map((hop) => hop.needsSystemSsh).find((need) => need !== null) ??
       null,
@@ -76,16 +96,23 @@ export function resolveLogin(config: SshConfig, login: Login, depth = 0): Resolv
  * nobody has a ticket. Neither does `SecurityKeyProvider`, which only tells how a device's key is asked.
  */
 function needIn(found: Collected["found"]): SystemSshNeed | null {
-  const one = (keyword: string): string => found.get(keyword)?.[0]?.[0] ?? "";
+  const one = (keyword: string): string => found.get(keyword)?.[0]?.words[0] ?? "";
   const isGiven = (keyword: string): boolean => !["", "none"].includes(one(keyword).toLowerCase());
-  if (isGiven("pkcs11provider")) return "PKCS11Provider";
-  if (isGiven("knownhostscommand")) return "KnownHostsCommand";
+  if (isGiven("pkcs11provider")) return needAt("PKCS11Provider", found);
+  if (isGiven("knownhostscommand")) return needAt("KnownHostsCommand", found);
   const exchanges = one("kexalgorithms");
   // A list that begins with +, - or ^ keeps OpenSSH's own, and with them what is known here.
   if (exchanges !== "" && exchanges.split(",").every((name) => /^(?:sntrup|mlkem)\d+/.test(name)))
-    return "KexAlgorithms";
+    return needAt("KexAlgorithms", found);
   const isKerberosFirst = /^gssapi-/i.test(one("preferredauthentications"));
-  return isKerberosFirst && one("gssapiauthentication").toLowerCase() === "yes" ? "PreferredAuthentications" : null;
+  const isTried = isKerberosFirst && one("gssapiauthentication").toLowerCase() === "yes";
+  return isTried ? needAt("PreferredAuthentications", found) : null;
+}
+
+/** Where the setting stands that asks for it. */
+function needAt(keyword: SystemSshKeyword, found: Collected["found"]): SystemSshNeed | null {
+  const at = found.get(keyword.toLowerCase())?.[0]?.at;
+  return at === undefined ? null : { kind: "setting", keyword, ...at };
 }
 
 function strictness(value: string | null): ResolvedLogin["strictHostKeyChecking"] {
@@ -99,38 +126,57 @@ function agentOf(value: string | null, desktop: Desktop, expand: (path: string) 
   return value.startsWith("$") ? (desktop.environment[value.slice(1)] ?? null) : expand(value);
 }
 
-function jumpsOf(config: SshConfig, value: string, depth: number): readonly ResolvedLogin[] {
-  if (depth >= deepestJump) throw refused("ssh_config", 0, `ProxyJump leads through more than ${deepestJump} hosts`);
-  return value.split(",").flatMap((hop) => {
+function writtenAs({ host, user = "", port = 0 }: Login): string {
+  return JSON.stringify([host, user, port]);
+}
+
+/** Throws SshError, also where a host is to be reached through itself: ssh would start itself again and again, without end. */
+function jumpsOf(
+  config: SshConfig,
+  value: string,
+  at: Place | null,
+  below: readonly string[],
+): readonly ResolvedLogin[] {
+  const place = at ?? { file: "ProxyJump", line: null };
+  if (below.length > deepestJump) throw refused(place, "ssh/config.jumps-deep", { most: deepestJump });
+  return value.split(",").flatMap((hop, index) => {
     // user@host:port, ssh://user@host:port, [v6]:port
     const parts = /^(?:ssh:\/\/)?(?:([^@]+)@)?(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(hop.trim());
     const host = parts?.[2] ?? parts?.[3];
-    if (host === undefined) throw refused("ssh_config", 0, `ProxyJump names ${JSON.stringify(hop)}`);
+    if (host === undefined) throw refused(place, "ssh/config.jump-broken", { jump: visible(hop) });
     const user = parts?.[1];
     const port = parts?.[4];
-    const login = resolveLogin(config, { host, ...(user && { user }), ...(port && { port: Number(port) }) }, depth + 1);
-    return [...login.jumps, { ...login, jumps: [] }];
+    const login = { host, ...(user && { user }), ...(port && { port: Number(port) }) };
+    const written = writtenAs(login);
+    if (below.includes(written)) throw refused(place, "ssh/config.jump-loop", { jump: visible(host) });
+    const resolved = resolveHop(config, login, { below: [...below, written], isCarried: index > 0 });
+    return [...resolved.jumps, { ...resolved, jumps: [] }];
   });
 }
 
+interface Setting {
+  readonly words: readonly string[];
+  readonly at: Place;
+}
+
 interface Collected {
-  readonly found: ReadonlyMap<string, readonly (readonly string[])[]>;
+  readonly found: ReadonlyMap<string, readonly Setting[]>;
   /** What in the config only ssh itself can decide; null where all was decided. */
   readonly undecided: SystemSshNeed | null;
 }
 
 /** The first value of each keyword wins; IdentityFile collects all. `Match final` asks for a second pass over the whole config. */
 function collect(config: SshConfig, login: Login): Collected {
-  const found = new Map<string, (readonly string[])[]>();
+  const found = new Map<string, Setting[]>();
   let undecided: SystemSshNeed | null = null;
   const take = (blocks: readonly Block[], isFinal: boolean): void => {
-    for (const { condition, entries } of blocks) {
-      const hostName = found.get("hostname")?.[0]?.[0]?.replaceAll("%h", login.host) ?? login.host;
-      const user = login.user ?? found.get("user")?.[0]?.[0] ?? config.desktop.user;
+    for (const { condition, at, entries } of blocks) {
+      const hostName = found.get("hostname")?.[0]?.words[0]?.replaceAll("%h", login.host) ?? login.host;
+      const user = login.user ?? found.get("user")?.[0]?.words[0] ?? config.desktop.user;
       // Decided once, where the block begins: what it sets does not undo it.
       const candidate = { original: login.host, hostName, user, localUser: config.desktop.user, isFinal };
       const held = holds(condition, candidate);
-      if (typeof held === "string") undecided ??= held;
+      if (typeof held === "string") undecided ??= { kind: "setting", keyword: held, ...at };
       if (held !== true) continue;
       for (const entry of entries) {
         if (entry.kind === "include") {
@@ -139,24 +185,26 @@ function collect(config: SshConfig, login: Login): Collected {
         }
         const { keyword, words } = entry;
         const earlier = found.get(keyword);
-        if (earlier === undefined) found.set(keyword, [words]);
-        else if (keyword === "identityfile" && !earlier.some((known) => known[0] === words[0])) earlier.push(words);
+        if (earlier === undefined) found.set(keyword, [entry]);
+        else if (keyword === "identityfile" && !earlier.some((known) => known.words[0] === words[0]))
+          earlier.push(entry);
       }
     }
   };
   take(config.blocks, false);
   if (everyBlock(config.blocks).some(({ condition }) => asksForFinalPass(condition))) {
     // The name found in the first pass is settled by then, also where it is the one that was asked for (ssh.c, 9.2).
-    found.set("hostname", [[hostNameIn(found, login)]]);
+    const at = found.get("hostname")?.[0]?.at ?? { file: "", line: 0 };
+    found.set("hostname", [{ words: [hostNameIn(found, login)], at }]);
     take(config.blocks, true);
   }
-  const canonical = found.get("canonicalizehostname")?.[0]?.[0]?.toLowerCase() ?? "no";
-  if (canonical !== "no" && canonical !== "false") undecided ??= "CanonicalizeHostname";
+  const canonical = found.get("canonicalizehostname")?.[0]?.words[0]?.toLowerCase() ?? "no";
+  if (canonical !== "no" && canonical !== "false") undecided ??= needAt("CanonicalizeHostname", found);
   return { found, undecided };
 }
 
 function hostNameIn(found: Collected["found"], login: Login): string {
-  const given = found.get("hostname")?.[0]?.[0] ?? login.host;
+  const given = found.get("hostname")?.[0]?.words[0] ?? login.host;
   return given.replaceAll("%h", login.host).replaceAll("%%", "%").toLowerCase();
 }
 
@@ -181,7 +229,7 @@ interface Candidate {
 }
 
 /** A text names what only ssh itself can decide; everything else in the condition holds then. */
-function holds(condition: Condition, candidate: Candidate): boolean | SystemSshNeed {
+function holds(condition: Condition, candidate: Candidate): boolean | SystemSshKeyword {
   switch (condition.kind) {
     case "always":
       return true;
@@ -193,8 +241,8 @@ function holds(condition: Condition, candidate: Candidate): boolean | SystemSshN
   }
 }
 
-function criteriaHold(criteria: readonly string[], candidate: Candidate): boolean | SystemSshNeed {
-  let undecided: SystemSshNeed | null = null;
+function criteriaHold(criteria: readonly string[], candidate: Candidate): boolean | SystemSshKeyword {
+  let undecided: SystemSshKeyword | null = null;
   for (let at = 0; at < criteria.length; at += 1) {
     const word = (criteria[at] ?? "").toLowerCase();
     const negated = word.startsWith("!");

@@ -1,11 +1,9 @@
-/** Why a login is left to the system's ssh: the keyword of the config that asks for it, as ssh_config(5) writes it. */
-export type SystemSshNeed =
+/** A keyword of the config that asks for what only the system's ssh can do, as ssh_config(5) writes it. */
+export type SystemSshKeyword =
   | "ProxyCommand"
   | "CanonicalizeHostname"
   /** A criterion only ssh itself can decide. */
   | `Match ${string}`
-  /** The first key is a security device's (FIDO). */
-  | "IdentityFile"
   /** A key in a smart card. */
   | "PKCS11Provider"
   | "KnownHostsCommand"
@@ -13,6 +11,22 @@ export type SystemSshNeed =
   | "KexAlgorithms"
   /** Kerberos is to be tried first. */
   | "PreferredAuthentications";
+
+/** Why a login is left to the system's ssh. */
+export type SystemSshNeed =
+  | {
+      readonly kind: "setting";
+      readonly keyword: SystemSshKeyword;
+      readonly file: string;
+      /** Counted from 1. */
+      readonly line: number;
+    }
+  /** The key that is needed is a security device's (FIDO): the path of its file, or its name in the agent. */
+  | { readonly kind: "security-key"; readonly key: string }
+  /** The host is known by certificates only. */
+  | { readonly kind: "certificates" }
+  /** The host takes Kerberos, and there is a ticket. */
+  | { readonly kind: "ticket" };
 
 /** A login with everything ssh_config says about it, as OpenSSH would use it (`ssh -G`). */
 export interface ResolvedLogin {
@@ -23,6 +37,8 @@ export interface ResolvedLogin {
   readonly user: string;
   /** Absolute paths, in the order to try. */
   readonly identityFiles: readonly string[];
+  /** True: the config or the login names them; false: they are OpenSSH's standard names. */
+  readonly areIdentitiesNamed: boolean;
   /** True: offer only `identityFiles`, not every key the agent holds. */
   readonly identitiesOnly: boolean;
   /** Path of the agent's socket, or null for none. */
@@ -34,6 +50,8 @@ export interface ResolvedLogin {
   /** `no` in a config is read as `ask`: there is no way to switch the check off. */
   readonly strictHostKeyChecking: "yes" | "ask" | "accept-new";
   readonly hashKnownHosts: boolean;
+  /** ssh itself would log in by a Kerberos ticket where the host takes one. */
+  readonly mayUseTicket: boolean;
   readonly connectTimeoutMs: number;
   /** Hosts to go through, nearest to the desktop first. */
   readonly jumps: readonly ResolvedLogin[];

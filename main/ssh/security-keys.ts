@@ -1,36 +1,57 @@
 import { readFile } from "node:fs/promises";
+import { listAgentKeys } from "./agent";
 import { readKeyFile } from "./key-file";
+import { keyTypeOf } from "./public-key";
 import type { ResolvedLogin } from "./resolved-login";
 
 /**
- * Leaves to the system's ssh a login whose first key, in the order of the config, is a security device's (FIDO), on the host or on
- * a hop. A device's key behind an ordinary one does not decide: OpenSSH would try the ordinary one first as well, and the key that
- * stands among the standard names for one host must not take every other host away from the built-in client.
+ * Leaves to the system's ssh a login for which a security device's key (FIDO) is the one that is needed, on the host or on a hop: the
+ * first that the config names, or the only one there is. A device's key that merely stands among the standard names decides nothing as
+ * long as there is another: hosts that take the other keep the built-in client, and one that refuses it is found at the login.
  */
 export async function withSecurityKeys(login: ResolvedLogin): Promise<ResolvedLogin> {
   if (login.needsSystemSsh !== null) return login;
-  for (const hop of [...login.jumps, login])
-    if (await beginsWithDevice(hop.identityFiles)) return { ...login, needsSystemSsh: "IdentityFile" };
+  for (const hop of [...login.jumps, login]) {
+    const key = await neededDevice(hop);
+    if (key !== null) return { ...login, needsSystemSsh: { kind: "security-key", key } };
+  }
   return login;
 }
 
-async function beginsWithDevice(files: readonly string[]): Promise<boolean> {
-  for (const file of files) {
-    const isDevice = (await isDevicePublic(`${file}.pub`)) ?? (await isDevicePrivate(file));
-    if (isDevice !== null) return isDevice;
+/** The file of the device's key, or its name in the agent; null where none is needed. */
+async function neededDevice(hop: ResolvedLogin): Promise<string | null> {
+  const found: { readonly file: string; readonly isDevice: boolean }[] = [];
+  for (const file of hop.identityFiles) {
+    const isDevice = (await isDeviceLine(`${file}.pub`)) ?? (await isDeviceKey(file));
+    if (isDevice !== null) found.push({ file, isDevice });
   }
-  return false;
+  const [first] = found;
+  if (hop.areIdentitiesNamed && first !== undefined) return first.isDevice ? first.file : null;
+  if (found.some(({ isDevice }) => !isDevice)) return null;
+  // With IdentitiesOnly the agent's keys count only where a file names them.
+  const held =
+    hop.identitiesOnly || hop.identityAgent === null ? [] : await listAgentKeys(hop.identityAgent).catch(() => []);
+  const [device, other] = [true, false].map((isDevice) =>
+    held.find(({ blob }) => isDeviceType(keyTypeOf(blob)) === isDevice),
+  );
+  return other === undefined ? (first?.file ?? device?.comment ?? null) : null;
+}
+
+export function isDeviceType(keyType: string): boolean {
+  return keyType.startsWith("sk-");
 }
 
 /** `sk-ssh-ed25519@openssh.com AAAA… comment`; null where there is no such file. */
-async function isDevicePublic(file: string): Promise<boolean | null> {
+async function isDeviceLine(file: string): Promise<boolean | null> {
   const text = await textOf(file);
-  return text === null ? null : /^\s*sk-\S+ /.test(text);
+  return text === null ? null : isDeviceType(text.trimStart());
 }
 
-async function isDevicePrivate(file: string): Promise<boolean | null> {
+/** Also where the public half is named alone, because the agent holds the key. */
+async function isDeviceKey(file: string): Promise<boolean | null> {
   const text = await textOf(file);
-  return text === null ? null : (await readKeyFile(text, null)).kind === "hardware";
+  if (text === null) return null;
+  return isDeviceType(text.trimStart()) || (await readKeyFile(text, null)).kind === "hardware";
 }
 
 /** What cannot be read decides nothing here; the login that wants it says why. */

@@ -1,5 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join } from "node:path";
+import type { Fact } from "../../contract/sentence";
 import { matchesPattern } from "./known-hosts";
 import { SshError } from "./ssh-error";
 
@@ -16,8 +17,16 @@ export interface SshConfig {
   readonly desktop: Desktop;
 }
 
+/** Where something stands; lines are counted from 1. */
+export interface Place {
+  readonly file: string;
+  readonly line: number;
+}
+
 export interface Block {
   readonly condition: Condition;
+  /** Where it begins. */
+  readonly at: Place;
   readonly entries: readonly Entry[];
 }
 export type Condition =
@@ -26,7 +35,7 @@ export type Condition =
   | { readonly kind: "match"; readonly criteria: readonly string[] };
 /** An Include inside a block counts only where that block does; the blocks it opens end with it. */
 export type Entry =
-  | { readonly kind: "setting"; readonly keyword: string; readonly words: readonly string[] }
+  | { readonly kind: "setting"; readonly keyword: string; readonly words: readonly string[]; readonly at: Place }
   | { readonly kind: "include"; readonly blocks: readonly Block[] };
 
 const systemConfig = "/etc/ssh/ssh_config";
@@ -45,35 +54,36 @@ export async function readSshConfig(path: string | null, desktop: Desktop): Prom
 }
 
 async function readBlocks(file: string, desktop: Desktop, depth: number): Promise<Block[]> {
-  if (depth > deepestInclude) throw refused(file, 0, "too many levels of Include");
   const text = await textOf(file);
-  let current: { condition: Condition; entries: Entry[] } = { condition: { kind: "always" }, entries: [] };
+  let current: Block & { entries: Entry[] } = { condition: { kind: "always" }, at: { file, line: 1 }, entries: [] };
   const blocks = [current];
-  const begin = (condition: Condition): void => void blocks.push((current = { condition, entries: [] }));
+  const begin = (condition: Condition, at: Place): void => void blocks.push((current = { condition, at, entries: [] }));
   for (const [index, raw] of text.split("\n").entries()) {
-    const [first, ...rest] = wordsOf(raw, file, index + 1);
+    const at = { file, line: index + 1 };
+    const [first, ...rest] = wordsOf(raw, at);
     if (first === undefined) continue;
     const keyword = first.toLowerCase();
-    if (keyword === "host") begin({ kind: "host", patterns: rest });
-    else if (keyword === "match") begin({ kind: "match", criteria: rest });
+    if (keyword === "host") begin({ kind: "host", patterns: rest }, at);
+    else if (keyword === "match") begin({ kind: "match", criteria: rest }, at);
     else if (keyword === "include")
-      current.entries.push({ kind: "include", blocks: await readIncluded(rest, file, desktop, depth) });
-    else current.entries.push({ kind: "setting", keyword, words: rest });
+      current.entries.push({ kind: "include", blocks: await readIncluded(rest, at, desktop, depth) });
+    else current.entries.push({ kind: "setting", keyword, words: rest, at });
   }
   return blocks;
 }
 
 async function readIncluded(
   patterns: readonly string[],
-  from: string,
+  from: Place,
   desktop: Desktop,
   depth: number,
 ): Promise<Block[]> {
+  if (depth >= deepestInclude) throw refused(from, "ssh/config.include-deep", { most: deepestInclude });
   const blocks: Block[] = [];
   for (const pattern of patterns) {
     const expanded = expandHome(pattern, desktop);
     // ssh_config(5): relative names are below ~/.ssh in a user's file, below /etc/ssh in the system's.
-    const base = from === systemConfig ? dirname(systemConfig) : join(desktop.homeDirectory, ".ssh");
+    const base = from.file === systemConfig ? dirname(systemConfig) : join(desktop.homeDirectory, ".ssh");
     const absolute = isAbsolute(expanded) ? expanded : join(base, expanded);
     for (const file of await filesLike(absolute)) blocks.push(...(await readBlocks(file, desktop, depth + 1)));
   }
@@ -96,7 +106,7 @@ async function textOf(file: string): Promise<string> {
     return await readFile(file, "utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
-    throw refused(file, 0, (error as Error).message);
+    throw refused({ file, line: null }, (error as Error).message);
   }
 }
 
@@ -105,12 +115,17 @@ function absentAs<T>(error: unknown, value: T): T {
   throw error;
 }
 
-export function refused(file: string, line: number, problem: string): SshError {
-  return new SshError("config-unreadable", "", { file, line, problem });
+/** `problem` is a code of the catalogue, filled with `facts`, or what the system said. `line`: null where the whole file is meant. */
+export function refused(
+  { file, line }: { readonly file: string; readonly line: number | null },
+  problem: string,
+  facts: Readonly<Record<string, Fact>> = {},
+): SshError {
+  return new SshError("config-unreadable", "", { where: line === null ? file : `${file}:${line}`, problem, ...facts });
 }
 
 /** `Keyword value`, `Keyword=value`, `Keyword "a b" c`; `#` begins a comment at the start of a word. */
-function wordsOf(raw: string, file: string, line: number): readonly string[] {
+function wordsOf(raw: string, at: Place): readonly string[] {
   const text = raw.trim().replace(/^([A-Za-z]+)\s*=\s*/, "$1 ");
   if (text.startsWith("#")) return [];
   // A command is the rest of its line, quotation marks, `#` and all.
@@ -120,7 +135,7 @@ function wordsOf(raw: string, file: string, line: number): readonly string[] {
   for (const found of text.matchAll(/"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|(\S+)/g)) {
     const word = found[1] ?? found[2] ?? found[3] ?? "";
     if (found[3]?.startsWith("#") === true) break;
-    if (found[3]?.startsWith('"') === true) throw refused(file, line, "a quotation mark is not closed");
+    if (found[3]?.startsWith('"') === true) throw refused(at, "ssh/config.quote-open");
     words.push(word.replace(/\\(["'\\ ])/g, "$1"));
   }
   return words;

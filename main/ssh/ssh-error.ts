@@ -18,6 +18,7 @@ export const sshErrorKinds = [
   "key-unreadable",
   "key-unsupported",
   "key-needs-system-ssh",
+  "ticket-needs-system-ssh",
   "certificate-expired",
   "certificate-not-yet-valid",
   "certificate-not-for-users",

@@ -1,4 +1,5 @@
 import type { Login } from "../../contract/inventory";
+import { visible } from "../../contract/visible";
 import type { ResolvedLogin } from "./resolved-login";
 import { SshError } from "./ssh-error";
 
@@ -48,9 +49,9 @@ export function configText(host: string, hops: readonly ResolvedLogin[], configF
 function plain(name: string): string {
   if (plainName.test(name)) return name;
   throw new SshError("config-unreadable", name, {
-    file: "ssh_config",
-    line: 0,
-    problem: `the name ${JSON.stringify(name)} holds characters that ssh would not read as a name`,
+    where: "ssh_config",
+    problem: "ssh/config.name-hostile",
+    name: visible(name),
   });
 }
 
@@ -59,9 +60,9 @@ function plainUser(user: string): string {
   const isPlain = !user.startsWith("-") && !/['"`;&<>|(){}$\s\\\p{Cc}]/u.test(user);
   if (isPlain) return user;
   throw new SshError("config-unreadable", user, {
-    file: "ssh_config",
-    line: 0,
-    problem: `the account name ${JSON.stringify(user)} holds characters that ssh would not read as a name`,
+    where: "ssh_config",
+    problem: "ssh/config.name-hostile",
+    name: visible(user),
   });
 }
 
@@ -73,12 +74,12 @@ function plainHop(hop: string): string {
 
 function withoutQuotes(file: string): string {
   if (!/["\n\\]/.test(file)) return file;
-  throw new SshError("key-unreadable", "", { file, problem: "ssh cannot be given a file of this name" });
+  throw new SshError("key-unreadable", "", { file, problem: "ssh/config.file-hostile" });
 }
 
 function included(file: string): string {
   if (!/["*?[\]\\\n]/.test(file)) return file;
-  throw new SshError("config-unreadable", "", { file, line: 0, problem: "ssh cannot include a file of this name" });
+  throw new SshError("config-unreadable", "", { where: file, problem: "ssh/config.file-hostile" });
 }
 
 /** The words that name the host and what the login itself says, which win over every config line. */

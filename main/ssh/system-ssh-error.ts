@@ -28,14 +28,14 @@ const readings: readonly Reading[] = [
     /^(\S.*?):? line (\d+): ((?:Bad|Unsupported|invalid|missing|extra|keyword|no argument|Missing|garbage|Invalid).*)$/m,
     ([, file = "", line = "0", problem = ""]) => ({
       kind: "config-unreadable",
-      facts: { file, line: Number(line), problem },
+      facts: { where: `${file}:${line}`, problem },
     }),
   ],
   [
     /^Bad owner or permissions on (.+)$/m,
     ([, file = ""]) => ({
       kind: "config-unreadable",
-      facts: { file, line: 0, problem: "others than its owner may write it" },
+      facts: { where: file, problem: "ssh/config.others-write" },
     }),
   ],
   [/^Certificate invalid: (.+)$/m, ([, problem = ""]) => ({ kind: "host-certificate-refused", facts: { problem } })],
@@ -95,7 +95,7 @@ export function errorOf(stderr: string, login: ResolvedLogin): SshError {
   return new SshError(
     "link-lost",
     login.host,
-    inert({ ...standard, problem: lines.at(-1) ?? "ssh ended without a word" }),
+    inert({ ...standard, problem: lines.at(-1) ?? "ssh/system-ssh.wordless" }),
   );
 }
 

@@ -17,7 +17,7 @@ const keptBytes = 64 * 1024;
 const goMs = 2_000;
 
 /**
- * The one place of the core that starts programs on the desktop: OpenSSH's `ssh`, with an argument list and no shell, and the guard below.
+ * The one place of the core that starts OpenSSH's `ssh` on the desktop, with an argument list and no shell, and the guard below.
  * It leads a process group of its own, so that it has no terminal to ask on and can be ended whole.
  */
 export function startSsh(argv: readonly string[], environment: NodeJS.ProcessEnv): SshProcess {

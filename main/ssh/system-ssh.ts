@@ -20,7 +20,7 @@ import { createExchange, type Exchange, type SystemSshAsks } from "./system-ssh-
 import { askSsh, startGuard, startSsh, type Guard } from "./system-ssh-process";
 import { muxHello, muxPacket, muxTerminate, muxVersion } from "./system-ssh-wire";
 import { channelOpenMs, createLoss, loseWhenUnwanted, whileLinked } from "./transport";
-import type { Connection, Loss, ShellChannel } from "./transport";
+import type { Connection, Facts, Loss, ShellChannel } from "./transport";
 import { TunnelSocket } from "./tunnel";
 
 export interface SystemSshParts {
@@ -34,8 +34,10 @@ export interface SystemSshParts {
 
 /** Logins by the system's own OpenSSH client, for what ssh2 has not. */
 export interface SystemSsh {
-  /** Throws SshError. `why` is the setting that asks for it, for the message when there is no usable ssh. */
-  connect(login: Login, resolved: ResolvedLogin, parts: SystemSshAsks, why: string): Promise<Connection>;
+  /** Throws SshError. `why` says what asks for it, for the message when there is no usable ssh. */
+  connect(login: Login, resolved: ResolvedLogin, parts: SystemSshAsks, why: Facts): Promise<Connection>;
+  /** Why there is none on this desktop that can be used; null where there is. */
+  unusable(): Promise<Facts | null>;
   /** Resolves when no process and no file of it is left; its connections are unwanted by then. */
   close(): Promise<void>;
 }
@@ -56,18 +58,26 @@ interface Ground {
 }
 
 export function createSystemSsh(parts: SystemSshParts): SystemSsh {
-  let ground: Promise<Ground | string> | null = null;
+  let ground: Promise<Ground | Facts> | null = null;
   let lastConnection = 0;
   const living = new Set<Promise<void>>();
 
+  /** What is missing may be there the next time. */
+  async function standing(): Promise<Ground | Facts> {
+    ground ??= prepare(parts);
+    const found = await ground;
+    if (!isGround(found)) ground = null;
+    return found;
+  }
+
   return {
+    unusable: async () => {
+      const found = await standing();
+      return isGround(found) ? null : found;
+    },
     connect: async (login, resolved, asks, why) => {
-      ground ??= prepare(parts);
-      const found = await ground;
-      if (typeof found === "string") {
-        ground = null;
-        throw new SshError("system-ssh-unavailable", resolved.host, { why, problem: found });
-      }
+      const found = await standing();
+      if (!isGround(found)) throw new SshError("system-ssh-unavailable", resolved.host, { ...why, ...found });
       lastConnection += 1;
       const directory = join(found.directory, String(lastConnection));
       await mkdir(directory, { mode: 0o700 });
@@ -86,29 +96,33 @@ export function createSystemSsh(parts: SystemSshParts): SystemSsh {
       const last = await ground;
       ground = null;
       await Promise.all(living);
-      if (last === null || typeof last === "string") return;
+      if (last === null || !isGround(last)) return;
       await last.guard.release();
     },
   };
 }
 
+function isGround(found: Ground | Facts): found is Ground {
+  return "guard" in found;
+}
+
 /** Why there is no usable ssh here, or where it may work. Ends what a core that fell left behind. */
-async function prepare(parts: SystemSshParts): Promise<Ground | string> {
-  if (parts.platform === "win32") return "OpenSSH for Windows has no connection sharing (ControlMaster)";
+async function prepare(parts: SystemSshParts): Promise<Ground | Facts> {
+  if (parts.platform === "win32") return { problem: "ssh/system-ssh.windows" };
   const asked = await askSsh(["-V"], parts.environment, configMs);
-  if (asked === null) return "ssh -V gives no answer";
-  const said = asked.stderr.trim();
-  if (asked.code === null) return said;
+  if (asked === null) return { problem: "ssh/system-ssh.silent" };
+  const said = visible(asked.stderr.trim());
+  if (asked.code === null) return { problem: said.includes("ENOENT") ? "ssh/system-ssh.missing" : said };
   const [, major = "0", minor = "0"] = /^OpenSSH_(\d+)\.(\d+)/.exec(said) ?? [];
   const version = [Number(major), Number(minor)] as const;
   if (version[0] < oldestVersion[0] || (version[0] === oldestVersion[0] && version[1] < oldestVersion[1]))
-    return `OpenSSH ${oldestVersion.join(".")} or newer is needed and this is ${visible(said)}`;
+    return { problem: "ssh/system-ssh.old", oldest: oldestVersion.join("."), version: said };
   try {
     await sweep(parts.runtimeDirectory);
     const directory = await mkdtemp(join(parts.runtimeDirectory, `${directoryPrefix}${process.pid}-`));
     return { directory, guard: await startGuard(directory) };
   } catch (error) {
-    return (error as Error).message;
+    return { problem: (error as Error).message };
   }
 }
 

@@ -1,8 +1,8 @@
 import type { Duplex, Readable } from "node:stream";
 import type { Login } from "../../contract/inventory";
-import { sentence, type Sentence } from "../../contract/sentence";
+import { sentence, type Fact, type Sentence } from "../../contract/sentence";
 import type { DialTarget } from "./access";
-import type { ResolvedLogin } from "./resolved-login";
+import type { ResolvedLogin, SystemSshNeed } from "./resolved-login";
 import { SshError } from "./ssh-error";
 
 /** The launcher's process on the node: written to is its stdin, read is its stdout. `close` fires when the node has ended it or the link is gone. */
@@ -28,39 +28,80 @@ export interface Connection {
   close(): void;
 }
 
-/** Which client makes a login, and what decided it: a person, or a keyword of the config; null where neither asks for anything. */
-export interface TransportChoice {
-  readonly kind: "built-in" | "system";
-  readonly isByHand: boolean;
-  readonly why: string | null;
+/** Which client makes a login, and what decided it: a person, or what the login needs; nothing where neither asks for anything. */
+export type TransportChoice =
+  | {
+      readonly kind: "built-in";
+      readonly isByHand: boolean;
+      /** The system's ssh was needed and cannot be used on this desktop. */
+      readonly insteadOf: { readonly need: SystemSshNeed; readonly problem: Facts } | null;
+    }
+  | { readonly kind: "system"; readonly isByHand: boolean; readonly need: SystemSshNeed | null };
+
+/** Of a sentence; `problem` and `why` are codes of the catalogue, filled with the others. */
+export type Facts = Readonly<Record<string, Fact>>;
+
+export function whyFacts(need: SystemSshNeed | null): Facts {
+  switch (need?.kind) {
+    case undefined:
+      return { why: "ssh/transport.by-hand" };
+    case "setting":
+      return { why: "ssh/transport.why-setting", keyword: need.keyword, file: need.file, line: need.line };
+    case "security-key":
+      return { why: "ssh/transport.why-security-key", key: need.key };
+    case "certificates":
+      return { why: "ssh/transport.why-certificates" };
+    case "ticket":
+      return { why: "ssh/transport.why-ticket" };
+  }
 }
 
-/** That a host is known by certificates only, as known_hosts marks it. */
-export const certificatesOnly = "@cert-authority";
-
-export function sentenceOf({ kind, isByHand, why }: TransportChoice): Sentence {
-  if (kind === "built-in") return sentence(isByHand ? "ssh/transport.built-in-by-hand" : "ssh/transport.built-in");
-  if (isByHand) return sentence("ssh/transport.system-by-hand");
-  return why === certificatesOnly
-    ? sentence("ssh/transport.system-certificates")
-    : sentence("ssh/transport.system", { why: why ?? "" });
+export function sentenceOf(choice: TransportChoice): Sentence {
+  switch (choice.kind) {
+    case "built-in": {
+      const { insteadOf, isByHand } = choice;
+      if (insteadOf !== null)
+        return sentence("ssh/transport.built-in-instead", { ...insteadOf.problem, ...whyFacts(insteadOf.need) });
+      return sentence(isByHand ? "ssh/transport.built-in-by-hand" : "ssh/transport.built-in");
+    }
+    case "system":
+      return choice.isByHand
+        ? sentence("ssh/transport.system-by-hand")
+        : sentence("ssh/transport.system", whyFacts(choice.need));
+  }
 }
 
-/** The config's needs decide, unless the login names a transport. Throws SshError where it names one that cannot do what the config asks. */
-export function transportOf(login: Login, resolved: ResolvedLogin): TransportChoice {
-  const needs = resolved.needsSystemSsh;
+/** What is needed decides, unless the login names a transport. Throws SshError where it names one that cannot do what is needed. */
+export function transportOf(login: Login, { host, needsSystemSsh: need }: ResolvedLogin): TransportChoice {
   switch (login.transport ?? "auto") {
     case "system":
-      return { kind: "system", isByHand: true, why: needs };
+      return { kind: "system", isByHand: true, need };
     case "built-in":
-      if (needs === null) return { kind: "built-in", isByHand: true, why: null };
-      throw new SshError("system-ssh-unavailable", resolved.host, {
-        why: needs,
+      if (need === null || mayDoWithout(need)) return { kind: "built-in", isByHand: true, insteadOf: null };
+      throw new SshError("system-ssh-unavailable", host, {
+        ...whyFacts(need),
         problem: "ssh/transport.problem-by-hand",
       });
     case "auto":
-      return { kind: needs === null ? "built-in" : "system", isByHand: false, why: needs };
+      if (need === null) return { kind: "built-in", isByHand: false, insteadOf: null };
+      return { kind: "system", isByHand: false, need };
   }
+}
+
+/**
+ * Whether the built-in client may still log in. It may where one way to log in is missing and there may be others; not where the way to
+ * the host, the check of its key or the strength of the exchange would be another than the config says.
+ */
+export function mayDoWithout(need: SystemSshNeed): boolean {
+  if (need.kind === "setting") return need.keyword === "PKCS11Provider" || need.keyword === "PreferredAuthentications";
+  return need.kind !== "certificates";
+}
+
+/** What a refusal of the built-in client shows to be needed; null for any other. */
+export function needShownBy(error: SshError): SystemSshNeed | null {
+  if (error.kind === "host-certificate-needed") return { kind: "certificates" };
+  if (error.kind === "ticket-needs-system-ssh") return { kind: "ticket" };
+  return error.kind === "key-needs-system-ssh" ? { kind: "security-key", key: String(error.facts["file"]) } : null;
 }
 
 /** How long a channel is awaited; keepalive finds a silent link later than this. */

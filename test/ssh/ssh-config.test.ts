@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
@@ -7,6 +7,7 @@ import type { Login } from "../../contract/inventory";
 import { resolveLogin } from "../../main/ssh/resolve-login";
 import type { ResolvedLogin } from "../../main/ssh/resolved-login";
 import { readSshConfig, type Desktop } from "../../main/ssh/ssh-config";
+import { SshError } from "../../main/ssh/ssh-error";
 
 const configs = Number(process.env.EVENKEEL_SSH_CONFIGS ?? "500");
 const desktop: Desktop = { homeDirectory: homedir(), user: userInfo().username, environment: {} };
@@ -128,6 +129,10 @@ function bySsh(said: ReadonlyMap<string, readonly string[]>): object {
   };
 }
 
+function needOf({ needsSystemSsh: need }: ResolvedLogin): string | null {
+  return need?.kind === "setting" ? need.keyword : null;
+}
+
 function byEvenkeel(login: ResolvedLogin): object {
   const { hostName, user, port, identityFiles, identitiesOnly, hostKeyAlias, userKnownHostsFiles } = login;
   const { globalKnownHostsFiles, strictHostKeyChecking, hashKnownHosts, connectTimeoutMs } = login;
@@ -145,12 +150,29 @@ function byEvenkeel(login: ResolvedLogin): object {
     connectTimeoutMs,
     hops: login.jumps.length,
     // Where there are jumps it may be a jump's.
-    proxyCommand: login.needsSystemSsh === "ProxyCommand" && login.jumps.length === 0,
+    proxyCommand: needOf(login) === "ProxyCommand" && login.jumps.length === 0,
   };
 }
 
 describe("ssh_config", () => {
   let directory: string;
+
+  /** The words by which ssh would start itself for the jump host: what it is given to go through, and the host. It starts `false` instead. */
+  function jumpsBySsh(text: string, host: string): readonly string[] {
+    const path = join(directory, "jumps");
+    writeFileSync(path, text);
+    const bin = mkdtempSync(join(directory, "bin-"));
+    writeFileSync(join(bin, "ssh"), "#!/bin/sh\nexit 1\n", { mode: 0o755 });
+    const ssh = execFileSync("/bin/sh", ["-c", "command -v ssh"], { encoding: "utf8" }).trim();
+    const { stderr } = spawnSync(ssh, ["-v", "-F", path, "--", host, "true"], {
+      argv0: "ssh",
+      env: { ...process.env, PATH: bin, LC_ALL: "C" },
+      encoding: "utf8",
+    });
+    const [, through = "", to = ""] =
+      /Setting implicit ProxyCommand from ProxyJump: ssh (-J \S+)? ?-F .* (\S+)$/m.exec(stderr) ?? [];
+    return [through, to];
+  }
   beforeAll(() => {
     directory = mkdtempSync(join(tmpdir(), "evenkeel-ssh-config-"));
     mkdirSync(join(directory, "more.d"));
@@ -188,13 +210,60 @@ describe("ssh_config", () => {
   });
 
   it("leaves to the system's ssh what only that can decide", async () => {
-    const needs = async (text: string, host = "db1"): Promise<string | null> =>
-      (await resolve(text, { host })).needsSystemSsh;
+    const needs = async (text: string, host = "db1"): Promise<string | null> => needOf(await resolve(text, { host }));
     expect(await needs('Match host db1 exec "test -e /at-work"\n  ProxyJump bastion\n')).toBe("Match exec");
     expect(await needs('Match host db1 !exec "test -e /at-work"\n  ProxyJump bastion\n')).toBe("Match exec");
     expect(await needs('Match exec "true" host web*\n  ProxyJump bastion\n')).toBeNull();
     expect(await needs("Match localnetwork 10.0.0.0/8\n  User ops\n")).toBe("Match localnetwork");
     expect(await needs("CanonicalizeHostname yes\n")).toBe("CanonicalizeHostname");
     expect(await needs("Match final all\n  User ops\n")).toBeNull();
+  });
+
+  it("says where the setting stands that only the system's ssh can keep to", async () => {
+    const place = async (text: string): Promise<unknown> => {
+      const { needsSystemSsh: need } = await resolve(text, { host: "db1" });
+      return need?.kind === "setting" ? `${need.keyword} ${need.file}:${need.line}` : null;
+    };
+    const [path, more] = [join(directory, "config"), join(directory, "more.d", "place.conf")];
+    writeFileSync(more, "\nPKCS11Provider /usr/lib/opensc-pkcs11.so\n");
+    expect(await place("Host db1\n  ProxyCommand nc %h %p\n")).toBe(`ProxyCommand ${path}:2`);
+    expect(await place('# first\nHost x\nMatch exec "true"\n  User ops\n')).toBe(`Match exec ${path}:3`);
+    expect(await place(`Host db*\n  Include ${more}\n`)).toBe(`PKCS11Provider ${more}:2`);
+    expect(await place("Host b\n  KnownHostsCommand /bin/x\nHost db1\n  ProxyJump b\n")).toBe(
+      `KnownHostsCommand ${path}:2`,
+    );
+  });
+
+  it("reaches each jump host of a list through the one before it, whatever its own config says", async () => {
+    const text = "Host b\n  ProxyJump c\nHost d\n  ProxyCommand false\nHost t\n  ProxyJump a,b,d\n";
+    const resolved = await resolve(text, { host: "t" });
+    expect([resolved.jumps.map(({ host }) => host), resolved.needsSystemSsh]).toEqual([["a", "b", "d"], null]);
+    // ssh itself says how it would go: `-J a,b` on the command line of the last one's ssh, which wins over the config.
+    expect(jumpsBySsh(text, "t")).toEqual(["-J a,b", "d"]);
+    const first = await resolve("Host a\n  ProxyJump c\nHost t\n  ProxyJump a,b\n", { host: "t" });
+    expect(first.jumps.map(({ host }) => host)).toEqual(["c", "a", "b"]);
+  });
+
+  it("refuses a jump host that is reached through itself, by its line, where ssh would start itself without end", async () => {
+    const refusal = async (text: string, host: string): Promise<unknown> =>
+      resolve(text, { host }).then(
+        ({ jumps }) => jumps.map((jump) => jump.host),
+        (error: unknown) => (error instanceof SshError ? [error.kind, error.facts] : String(error)),
+      );
+    const path = join(directory, "config");
+    const loop = ["config-unreadable", { where: `${path}:4`, problem: "ssh/config.jump-loop", jump: "bastion" }];
+    const everywhere = "Host bastion\n  Port 1\nHost *\n  ProxyJump bastion\n";
+    for (const host of ["db1", "bastion"]) expect(await refusal(everywhere, host)).toEqual(loop);
+    expect(await refusal(`Host bastion\n  ProxyJump none\n${everywhere}`, "db1")).toEqual(["bastion"]);
+    expect(await refusal("Host *\n  ProxyJump bastion\nMatch all\n", "db1")).toEqual([
+      "config-unreadable",
+      { where: `${path}:2`, problem: "ssh/config.jump-loop", jump: "bastion" },
+    ]);
+    expect(await refusal("Host one\n  ProxyJump two\nHost two\n  ProxyJump one\n", "one")).toEqual([
+      "config-unreadable",
+      { where: `${path}:4`, problem: "ssh/config.jump-loop", jump: "one" },
+    ]);
+    // ssh says it of its own child, which says it of its own: the program of the config stands in for it and goes no further.
+    expect(jumpsBySsh(everywhere, "bastion")).toEqual(["", "bastion"]);
   });
 });

@@ -1,15 +1,17 @@
-import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { resolveLogin } from "../../main/ssh/resolve-login";
 import { withSecurityKeys } from "../../main/ssh/security-keys";
 import { readSshConfig } from "../../main/ssh/ssh-config";
 import { freePort } from "../lab/free-port";
 import { startSshd, systemSshd, type Sshd } from "../lab/sshd";
+import { startFakeDeviceAgent } from "./fake-device-agent";
 import { securityKeyFile, securityKeyLine } from "./security-key";
-import { hostLines, makeWorld, type World } from "./transport-world";
+import { hostLines, kindOf, makeWorld, type World } from "./transport-world";
 
 const limits = { deadlineMs: 10_000, maxBytes: 1_000 };
 
@@ -33,18 +35,57 @@ describe("what the config leaves to the system's ssh", () => {
     const path = join(home, "config");
     writeFileSync(path, text);
     const desktop = { homeDirectory: home, user: "ops", environment: {} };
-    return (await withSecurityKeys(resolveLogin(await readSshConfig(path, desktop), { host: "db1" }))).needsSystemSsh;
+    const login = await withSecurityKeys(resolveLogin(await readSshConfig(path, desktop), { host: "db1" }));
+    const need = login.needsSystemSsh;
+    return need === null ? null : need.kind === "setting" ? need.keyword : need.kind;
   };
 
-  it("leaves to the system's ssh a login whose first key is a security device's", async () => {
-    expect(await needs("IdentityFile ~/id_ed25519_sk\nIdentityFile ~/id_ed25519\n")).toBe("IdentityFile");
-    expect(await needs("IdentityFile ~/private_sk\n")).toBe("IdentityFile");
-    expect(await needs("IdentityFile ~/missing\nIdentityFile ~/id_ed25519_sk\n")).toBe("IdentityFile");
+  it("leaves to the system's ssh a login whose first named key is a security device's", async () => {
+    expect(await needs("IdentityFile ~/id_ed25519_sk\nIdentityFile ~/id_ed25519\n")).toBe("security-key");
+    expect(await needs("IdentityFile ~/private_sk\n")).toBe("security-key");
+    expect(await needs("IdentityFile ~/missing\nIdentityFile ~/id_ed25519_sk\n")).toBe("security-key");
     expect(await needs("IdentityFile ~/id_ed25519\nIdentityFile ~/id_ed25519_sk\n")).toBeNull();
     expect(await needs("IdentityFile ~/missing\n")).toBeNull();
     const behind =
       "Host bastion\n  IdentityFile ~/id_ed25519_sk\nHost db1\n  IdentityFile ~/id_ed25519\n  ProxyJump bastion\n";
-    expect(await needs(behind)).toBe("IdentityFile");
+    expect(await needs(behind)).toBe("security-key");
+  });
+
+  it("knows a security device's key by its public half alone, which the agent has the other of", async () => {
+    writeFileSync(join(home, "in_agent.pub"), `${securityKeyLine()}\n`);
+    expect(await needs("IdentityFile ~/in_agent.pub\n")).toBe("security-key");
+    expect(await needs("IdentityFile ~/in_agent\n")).toBe("security-key");
+    expect(await needs("IdentityFile ~/id_ed25519.pub\nIdentityFile ~/in_agent.pub\n")).toBeNull();
+  });
+
+  it("keeps the built-in client where a security device's key stands beside another among the standard names", async () => {
+    const standard = join(home, ".ssh");
+    mkdirSync(standard);
+    const put = (from: string, to: string): void => copyFileSync(join(home, from), join(standard, to));
+    expect(await needs("")).toBeNull();
+    put("id_ed25519_sk", "id_ecdsa_sk");
+    put("id_ed25519_sk.pub", "id_ecdsa_sk.pub");
+    expect(await needs("")).toBe("security-key");
+    // OpenSSH's list has id_ecdsa_sk before id_ed25519.
+    put("id_ed25519", "id_ed25519");
+    expect(await needs("")).toBeNull();
+    rmSync(join(standard, "id_ed25519"));
+    const held = await startFakeDeviceAgent(join(home, "device.sock"));
+    expect(await needs(`IdentityAgent ${held.path}\n`)).toBe("security-key");
+    rmSync(standard, { recursive: true });
+    expect(await needs(`IdentityAgent ${held.path}\n`)).toBe("security-key");
+    held.close();
+    const agent = spawn("ssh-agent", ["-D", "-a", join(home, "agent.sock")], { stdio: "ignore" });
+    while (!existsSync(join(home, "agent.sock"))) await pause(20);
+    execFileSync("ssh-add", ["-q", join(home, "id_ed25519")], {
+      env: { ...process.env, SSH_AUTH_SOCK: join(home, "agent.sock") },
+    });
+    mkdirSync(standard);
+    put("id_ed25519_sk.pub", "id_ed25519_sk.pub");
+    expect(await needs(`IdentityAgent ${join(home, "agent.sock")}\n`)).toBeNull();
+    expect(await needs(`IdentityAgent ${join(home, "agent.sock")}\nIdentitiesOnly yes\n`)).toBe("security-key");
+    agent.kill();
+    rmSync(standard, { recursive: true });
   });
 
   it("leaves to the system's ssh a key in a smart card", async () => {
@@ -85,9 +126,12 @@ describe.skipIf(systemSshd() === null && process.env.CI !== "true")("a login who
     for (const server of servers) await server.stop();
   });
 
-  const start = async (config: readonly string[], directory = world.scratch()): Promise<Sshd> => {
+  const start = async (
+    config: readonly string[],
+    directory = world.scratch(),
+    authorizedKeys = [readFileSync(`${world.key("id")}.pub`, "utf8").trim()],
+  ): Promise<Sshd> => {
     const port = await freePort(["127.0.0.1"]);
-    const authorizedKeys = [readFileSync(`${world.key("id")}.pub`, "utf8").trim()];
     const sshd = await startSshd({ directory, address: "127.0.0.1", port, authorizedKeys, config });
     servers.push(sshd);
     return sshd;
@@ -102,6 +146,63 @@ describe.skipIf(systemSshd() === null && process.env.CI !== "true")("a login who
     const { node } = world.reach("auto", config);
     return (await node.read("echo reached", limits)).stdout;
   };
+
+  it("reaches by the system's ssh a host that takes a security device's key alone, and asks the built-in client first", async () => {
+    const directory = world.scratch();
+    const device = await startFakeDeviceAgent(join(directory, "device.sock"));
+    writeFileSync(join(directory, "device.pub"), `${device.line}\n`);
+    const sshd = await start([], join(directory, "server"), [device.line]);
+    const keys = [`IdentityFile ${world.key("id")}`, `IdentityFile ${join(directory, "device.pub")}`];
+    const lines = at(sshd, [...keys, `IdentityAgent ${device.path}`]);
+    const { node, asked } = world.reach("auto", lines);
+    expect((await node.read("echo reached", limits)).stdout).toBe("reached\n");
+    expect(node.transport()).toEqual({
+      code: "ssh/transport.system",
+      facts: { why: "ssh/transport.why-security-key", key: "a fake device" },
+    });
+    expect([device.signed(), asked]).toEqual([1, []]);
+    const byHand = world.reach("built-in", lines).node;
+    expect(await kindOf(byHand.ready())).toBe("key-needs-system-ssh");
+    // What the others take is taken of them, whether or not there is a device.
+    const ordinary = world.reach("auto", hostLines(world, "plain", [...keys, `IdentityAgent ${device.path}`])).node;
+    await ordinary.ready();
+    expect([ordinary.transport()?.code, device.signed()]).toEqual(["ssh/transport.built-in", 1]);
+    device.close();
+  });
+
+  it("falls back on the built-in client where there is no ssh and there are other ways to log in", async () => {
+    const environment = { PATH: "/nowhere" };
+    const reached = async (lines: readonly string[]): Promise<readonly unknown[]> => {
+      const { node } = world.reach("auto", hostLines(world, "plain", lines), { environment });
+      const kind = await kindOf(node.ready());
+      const { code, facts } = node.transport() ?? { code: "none", facts: {} };
+      return [kind, code, facts.why, facts.problem];
+    };
+    const instead = ["no error", "ssh/transport.built-in-instead"];
+    const [setting, missing] = ["ssh/transport.why-setting", "ssh/system-ssh.missing"];
+    const kerberos = ["GSSAPIAuthentication yes", "PreferredAuthentications gssapi-with-mic,publickey"];
+    expect(await reached(kerberos)).toEqual([...instead, setting, missing]);
+    expect(await reached(["PKCS11Provider /usr/lib/none.so"])).toEqual([...instead, setting, missing]);
+    const device = join(world.scratch(), "device");
+    writeFileSync(device, securityKeyFile(), { mode: 0o600 });
+    const keys = [`IdentityFile ${device}`, `IdentityFile ${world.key("id")}`];
+    expect(await reached(keys)).toEqual([...instead, "ssh/transport.why-security-key", missing]);
+    const refused = ["system-ssh-unavailable", "ssh/transport.system", setting, undefined];
+    expect(await reached(["ProxyCommand nc %h %p"])).toEqual(refused);
+    expect(await reached(["KexAlgorithms sntrup761x25519-sha512@openssh.com"])).toEqual(refused);
+    expect(await reached(["KnownHostsCommand /bin/cat /dev/null"])).toEqual(refused);
+  });
+
+  it("says that a key was not tried where the ssh that could ask its device is missing", async () => {
+    const directory = world.scratch();
+    writeFileSync(join(directory, "device"), securityKeyFile(), { mode: 0o600 });
+    const { node } = world.reach("auto", hostLines(world, "plain"), {
+      environment: { PATH: "/nowhere" },
+      login: { identityFile: join(directory, "device") },
+    });
+    expect(await kindOf(node.ready())).toBe("key-needs-system-ssh");
+    expect(node.transport()?.code).toBe("ssh/transport.built-in-instead");
+  });
 
   it("reaches by the system's ssh a host of post-quantum key exchange alone, where the config says so", async () => {
     const exchange = "KexAlgorithms sntrup761x25519-sha512@openssh.com";

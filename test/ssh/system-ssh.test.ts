@@ -162,10 +162,12 @@ describe.skipIf(systemSshd() === null && process.env.CI !== "true")("the system'
       const { node } = world.reach("system", hostLines(world, "plain"), options);
       return node.ready().then(() => "", String);
     };
-    expect(await told({ platform: "win32" })).toMatch(/system-ssh-unavailable.*no connection sharing/);
-    expect(await told({ environment: { PATH: "/nowhere" } })).toMatch(/system-ssh-unavailable.*ENOENT/);
+    expect(await told({ platform: "win32" })).toMatch(/system-ssh-unavailable.*ssh\/system-ssh\.windows/);
+    expect(await told({ environment: { PATH: "/nowhere" } })).toMatch(
+      /system-ssh-unavailable.*ssh\/system-ssh\.missing/,
+    );
     expect(await told({ environment: { PATH: `${old}:/usr/bin:/bin` } })).toMatch(
-      /system-ssh-unavailable.*8\.5 or newer/,
+      /system-ssh-unavailable.*ssh\/system-ssh\.old.*8\.5/,
     );
   });
 

@@ -31,7 +31,14 @@ describe.skipIf(systemSshd() === null && process.env.CI !== "true")("the transpo
     // Whether or not this desktop has nc: which client is asked, and why, is told either way.
     const needed = world.reach("built-in", command, auto).node;
     await kindOf(needed.ready());
-    expect(needed.transport()).toEqual({ code: "ssh/transport.system", facts: { why: "ProxyCommand" } });
+    const { code, facts } = needed.transport() ?? { code: "none", facts: {} };
+    expect([code, facts.why, facts.keyword, facts.line]).toEqual([
+      "ssh/transport.system",
+      "ssh/transport.why-setting",
+      "ProxyCommand",
+      1 + command.findIndex((line) => line.includes("ProxyCommand")),
+    ]);
+    expect(readFileSync(String(facts.file), "utf8")).toContain("ProxyCommand nc");
     expect(await kindOf(world.reach("built-in", command).node.ready())).toBe("system-ssh-unavailable");
   });
 });
@@ -58,7 +65,7 @@ describe("evenkeel", () => {
   it("asks the client that was chosen by hand, and says so where that cannot do what the config asks", async () => {
     writeFileSync(join(directory, "config"), "Host db1\n  ProxyCommand nc %h %p\n");
     expect(await evenkeel("add", "db1", "--transport", "builtin")).toBe(3);
-    expect(lines[0]).toContain("because of ProxyCommand");
+    expect(lines[0]).toContain(`because of ProxyCommand (${join(directory, "config")} line 2)`);
     expect(lines[0]).toContain("the built-in client was chosen for it by hand");
   });
 
