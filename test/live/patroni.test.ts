@@ -9,6 +9,8 @@ const why = whyNoLab();
 /** Writes what the cluster answers in each scenario as a recorded case: `EVENKEEL_RECORD=write`. */
 const records = process.env.EVENKEEL_RECORD === "write";
 const all = ["t1", "t2", "t3"];
+/** As the lab's Patroni gives it to the account postgres. */
+const superuserPassword = "postgres";
 
 describe.skipIf(why !== null)(`Patroni on the lab ${why ?? ""}`, () => {
   let lab: Lab;
@@ -50,13 +52,21 @@ describe.skipIf(why !== null)(`Patroni on the lab ${why ?? ""}`, () => {
   const sql = (host: string, statement: string): Promise<string> =>
     lab.run(host, `cd / && runuser -u postgres -- psql -qAtX -c "${statement}"`);
 
-  async function recordCase(name: string, what: string): Promise<void> {
+  async function recordCase(
+    name: string,
+    what: string,
+    {
+      databasePassword = null,
+      betweenLooks,
+    }: { readonly databasePassword?: string | null; readonly betweenLooks?: () => Promise<void> } = {},
+  ): Promise<void> {
     if (!records) return;
-    await openRecorder(lab.sshConfigPath).record(patroni, console.cluster(), name, {
+    await openRecorder(lab.sshConfigPath, databasePassword).record(patroni, console.cluster(), name, {
       what,
       version: "Patroni 3.0.2, PostgreSQL 15",
       origin: "three Debian 12 hosts of the lab",
-      withPrevious: name === "healthy",
+      withPrevious: name === "healthy" || databasePassword !== null || betweenLooks !== undefined,
+      ...(betweenLooks !== undefined && { betweenLooks }),
     });
   }
 
@@ -169,6 +179,28 @@ describe.skipIf(why !== null)(`Patroni on the lab ${why ?? ""}`, () => {
     (seen.recoveries.find((one) => one.action === action)?.targets ?? [])
       .filter(({ objections }) => objections.length === 0)
       .map(({ target }) => target);
+
+  it("live: patroni / synchronous-count: fewer synchronous replicas than are asked for are named before the last one is gone", async () => {
+    const first = await wellLeader();
+    const [one = ""] = others(first);
+    await lab.run(
+      first,
+      `curl -sf -X PATCH -d '{"synchronous_mode": true, "synchronous_node_count": 2}' 127.0.0.1:8008/config`,
+    );
+    mend.push(() =>
+      lab.run(
+        first,
+        `curl -sf -X PATCH -d '{"synchronous_mode": null, "synchronous_node_count": null}' 127.0.0.1:8008/config`,
+      ),
+    );
+    await console.until((now) => isWell(now) && targetsOf(now, "patroni/switchover").length === 2, 60_000);
+    await lab.run(one, "printf 'tags: {nosync: true}\n' >> /etc/patroni/config.yml; systemctl reload patroni");
+    mend.push(() => lab.run(one, "sed -i '/^tags:/d' /etc/patroni/config.yml; systemctl reload patroni"));
+    const seen = await console.until(has("SynchronousTooFew"), 30_000);
+    expect(own(seen)).toEqual(["watch patroni/SynchronousTooFew"]);
+    expect(factsOf(seen, "SynchronousTooFew")).toMatchObject({ leader: first, has: 1, wanted: 2 });
+    await recordCase("synchronous-too-few", "Two synchronous replicas are asked for and one replica is tagged nosync.");
+  });
 
   it("live: patroni / resume: is refused where nothing is paused", async () => {
     await wellLeader();
@@ -289,6 +321,26 @@ describe.skipIf(why !== null)(`Patroni on the lab ${why ?? ""}`, () => {
     expect(targetsOf(seen, "patroni/switchover")).toContain(replica);
   });
 
+  it("live: patroni / restart-storm: a Patroni that ends again and again is named, and its server goes on", async () => {
+    const first = await wellLeader();
+    const end = async (): Promise<void> => {
+      await lab.run(
+        first,
+        `was=$(systemctl show -P MainPID patroni); systemctl reset-failed patroni; kill -KILL $was
+until now=$(systemctl show -P MainPID patroni); [ "$now" != 0 ] && [ "$now" != "$was" ] && curl -sf -m 2 127.0.0.1:8008/primary >/dev/null; do sleep 0.2; done`,
+      );
+    };
+    await end();
+    await console.read();
+    await end();
+    const seen = await console.read();
+    expect(own(seen)).toEqual(["degraded patroni/KeepsRestarting"]);
+    expect(leader(seen)).toBe(first);
+    await recordCase("restart-storm", "The leader's Patroni was killed between two looks, and soon before them.", {
+      betweenLooks: end,
+    });
+  });
+
   it("live: patroni / no-candidate: replicas that are tagged nofailover cannot take over", async () => {
     const first = await wellLeader();
     for (const one of others(first)) {
@@ -400,6 +452,48 @@ describe.skipIf(why !== null)(`Patroni on the lab ${why ?? ""}`, () => {
     expect(seen.level).toBe("critical");
     await recordCase("synchronous-missing", "Strict synchronous mode with both replicas tagged nosync.");
   });
+
+  it("live: patroni / H: shows hits in shared buffers, connections beside their limit and sessions that wait for locks", async () => {
+    const first = await wellLeader();
+    const asked = openConsole(lab.sshConfigPath, superuserPassword);
+    mend.push(() => asked.close());
+    await asked.keep(console.cluster(), "with a password");
+    const lock = "begin; lock table held; select pg_sleep(60)";
+    await sql(first, "create table held (id int)");
+    await lab.run(
+      first,
+      `for i in 1 2; do systemd-run -q --unit=holds-$i --uid=postgres psql -qc '${lock}'; done; systemd-run -q --unit=sleeps --uid=postgres sh -c 'for i in $(seq 80); do psql -qc "select pg_sleep(120)" & done; wait'`,
+    );
+    // A session that sleeps does not notice that its client is gone.
+    mend.push(() =>
+      sql(
+        first,
+        "select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep%' and pid <> pg_backend_pid(); drop table held",
+      ),
+    );
+    // A server's counters move once a second at most, and a ratio needs that they moved.
+    const hit = new Set<string>();
+    const shown = await asked.until((seen) => {
+      for (const one of all) if (figureIn(seen, one, "hitRatio") !== null) hit.add(one);
+      return hit.size === all.length && has("ConnectionsNearLimit")(seen) && figureIn(seen, first, "lockWaits") === 1;
+    }, 60_000);
+    await recordCase(
+      "connections-near-limit",
+      "Eighty clients sleep on the leader, and one waits for another's lock.",
+      {
+        databasePassword: superuserPassword,
+      },
+    );
+    expect(factsOf(shown, "ConnectionsNearLimit")).toMatchObject({ member: first, maxConnections: 100 });
+    expect(all.map((one) => figureIn(shown, one, "connectionLimit"))).toEqual([100, 100, 100]);
+    expect(shown.balances[0]?.shares.every(({ amount }) => amount.state === "known")).toBe(true);
+  });
+  const figureIn = (seen: Assessment, member: string, name: string): unknown => {
+    const figure = seen.members
+      .find((one) => one.member === member)
+      ?.figures.find((one) => one.name === `patroni/figure.${name}`)?.figure;
+    return figure?.state === "known" ? figure.value : null;
+  };
 
   it("live: patroni / one-node-silent: a host that is frozen is not called down", async () => {
     const [replica = ""] = others(await wellLeader());

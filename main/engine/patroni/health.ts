@@ -304,6 +304,14 @@ export const patroniHealth: readonly Rule[] = [
       evidence: [leader.cluster.evidence.id],
     };
   }),
+  whole("patroni/SynchronousTooFew", "watch", (snapshot) => {
+    const leader = soleLeader(snapshot);
+    if (leader === null || snapshot.settings?.isSynchronous !== true) return null;
+    const has = snapshot.members.filter(isSynchronous).length;
+    const wanted = snapshot.settings.synchronousCount;
+    if (has === 0 || has >= wanted) return null;
+    return { facts: { leader: leader.member, has, wanted }, evidence: evidenceOf([leader], "cluster", "settings") };
+  }),
   whole("patroni/FailsafeActive", "degraded", (snapshot) => {
     const told = answering(snapshot).filter(({ standing }) => standing.status.isFailsafeActive);
     return told.length === 0 ? null : { facts: { members: names(told) }, evidence: evidenceOf(told, "status") };

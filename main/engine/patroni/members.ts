@@ -3,7 +3,8 @@ import type { NamedFigure } from "../../../contract/health";
 import { sentence } from "../../../contract/sentence";
 import type { EngineMember } from "../engine";
 import { figureOf, known, missing } from "../figure-of";
-import type { MemberStatus } from "./probes";
+import { hitRatio } from "../postgresql-server/blocks";
+import type { MemberStatus, ServerState } from "./probes";
 import {
   lagBytes,
   notReplayedBytes,
@@ -43,6 +44,7 @@ export function roleOf({ standing, status, liveness }: PatroniMember): Figure {
 function figuresOf(member: PatroniMember, snapshot: PatroniSnapshot): readonly NamedFigure[] {
   const of = (unit: Unit, pick: (status: MemberStatus) => string | number | boolean | null): Figure =>
     figureOf(member.status, unit, (status) => pick(status) ?? sentence("patroni/not-told"));
+  const count = (pick: (server: ServerState) => number): Figure => figureOf(member.server, "count", pick);
   return [
     { name: "patroni/figure.state", figure: of("text", ({ state }) => state) },
     { name: "patroni/figure.takesWrites", figure: writesFigure(member) },
@@ -52,8 +54,11 @@ function figuresOf(member: PatroniMember, snapshot: PatroniSnapshot): readonly N
     {
       name: "patroni/figure.connections",
       charted: "count",
-      figure: figureOf(member.server, "count", ({ connectionCount }) => connectionCount),
+      figure: count(({ connectionCount }) => connectionCount),
     },
+    { name: "patroni/figure.connectionLimit", figure: count(({ maxConnections }) => maxConnections) },
+    { name: "patroni/figure.lockWaits", charted: "count", figure: count(({ lockWaitCount }) => lockWaitCount) },
+    { name: "patroni/figure.hitRatio", charted: "ratio", figure: hitRatio(member.server, member.blocks) },
     {
       name: "patroni/figure.tags",
       figure:

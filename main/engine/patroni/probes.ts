@@ -5,6 +5,7 @@ import { countOf } from "../../probe/parse/key-values";
 import { parseRows } from "../../probe/parse/rows";
 import { NotThere, ParseError, type Ask, type Probe } from "../../probe/probe";
 import { quote } from "../../ssh/quote";
+import type { BlockCounters } from "../postgresql-server/blocks";
 import { livenessScript, parseLiveness, type Liveness } from "../process-liveness";
 import { rest, serverLoginOf, type PatroniSite } from "./settings";
 
@@ -177,6 +178,8 @@ export interface ClusterSettings {
   readonly retryTimeoutMs: number;
   readonly allowedLagBytes: number;
   readonly isSynchronous: boolean;
+  /** How many replicas synchronous mode keeps synchronous; it takes fewer where there are not as many. */
+  readonly synchronousCount: number;
   readonly isStrict: boolean;
   readonly isFailsafe: boolean;
   readonly mayRewind: boolean;
@@ -193,6 +196,7 @@ export function parseSettings(text: string): ClusterSettings {
     retryTimeoutMs: seconds("retry_timeout", 10),
     allowedLagBytes: countOrNull(body, "maximum_lag_on_failover") ?? 1_048_576,
     isSynchronous: isOn(body, "synchronous_mode"),
+    synchronousCount: countOrNull(body, "synchronous_node_count") ?? 1,
     isStrict: isOn(body, "synchronous_mode_strict"),
     isFailsafe: isOn(body, "failsafe_mode"),
     mayRewind: postgresql !== null && isOn(postgresql, "use_pg_rewind"),
@@ -248,11 +252,13 @@ function jsonOf(what: string, text: string): unknown {
 }
 
 /** What PostgreSQL itself says, without Patroni. */
-export interface ServerState {
+export interface ServerState extends BlockCounters {
   readonly isInRecovery: boolean;
   readonly timeline: number | null;
   readonly connectionCount: number;
   readonly maxConnections: number;
+  /** Sessions that wait for a lock another one holds. */
+  readonly lockWaitCount: number;
   readonly receiverStatus: string | null;
   readonly replayLagMs: number | null;
 }
@@ -261,13 +267,16 @@ export interface ServerState {
 const serverStatement = `SELECT pg_is_in_recovery() AS in_recovery,
  CASE WHEN pg_is_in_recovery() THEN (SELECT received_tli FROM pg_stat_wal_receiver)
   ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END AS timeline,
- (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend') AS connections,
- current_setting('max_connections') AS max_connections,
+ round(extract(epoch FROM pg_postmaster_start_time()) * 1000) AS started_at,
+ a.connections, current_setting('max_connections') AS max_connections, a.lock_waits, d.hit_blocks, d.read_blocks,
  (SELECT status FROM pg_stat_wal_receiver) AS receiver_status,
  CASE WHEN pg_is_in_recovery() THEN CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
-  ELSE round(extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000) END END AS replay_lag_ms`;
+  ELSE round(extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000) END END AS replay_lag_ms
+FROM (SELECT count(*) FILTER (WHERE backend_type = 'client backend') AS connections,
+  count(*) FILTER (WHERE wait_event_type = 'Lock') AS lock_waits FROM pg_stat_activity) a
+CROSS JOIN (SELECT sum(blks_hit) AS hit_blocks, sum(blks_read) AS read_blocks FROM pg_stat_database) d`;
 
-/** `[{"in_recovery":"f","timeline":"2","connections":"4","max_connections":"100","receiver_status":null,"replay_lag_ms":null}]` */
+/** `[{"in_recovery":"f","timeline":"2","connections":"4","max_connections":"100","lock_waits":"0","receiver_status":null,"replay_lag_ms":null}]` */
 export function parseServer(text: string): ServerState {
   const row = parseRows("the server's state", text)[0];
   if (row === undefined) throw new ParseError("the server's state has no row", text);
@@ -276,6 +285,10 @@ export function parseServer(text: string): ServerState {
     timeline: row.numberOrNull("timeline"),
     connectionCount: row.number("connections"),
     maxConnections: row.number("max_connections"),
+    lockWaitCount: row.number("lock_waits"),
+    startedAt: row.number("started_at"),
+    hitBlocks: row.numberOrNull("hit_blocks"),
+    readBlocks: row.numberOrNull("read_blocks"),
     receiverStatus: row.textOrNull("receiver_status"),
     replayLagMs: row.numberOrNull("replay_lag_ms"),
   };

@@ -2,6 +2,7 @@ import type { Reachability } from "../../../contract/health";
 import type { Sentence } from "../../../contract/sentence";
 import type { Reading } from "../../probe/probe";
 import type { MemberReadings } from "../engine";
+import { blocksSince, type Blocks } from "../postgresql-server/blocks";
 import { keepsRestarting, type Liveness } from "../process-liveness";
 import type {
   ClusterSettings,
@@ -50,6 +51,7 @@ export interface PatroniMember {
   readonly listed: ListedMember | null;
   /** Since the reading before the member has not seen its store. */
   readonly storeStoodStill: boolean;
+  readonly blocks: Blocks | null;
   readonly keepsRestarting: boolean;
 }
 
@@ -81,6 +83,7 @@ export function snapshotMembers(all: readonly Readings[]): PatroniSnapshot {
       takesWrites: takesWrites(readings),
       listed: view?.members.find(({ name }) => name === site.settings.name) ?? null,
       storeStoodStill: previous === undefined || isSameSight(previous.status, readings.status),
+      blocks: previous === undefined ? null : blocksSince(previous.server, readings.server),
       keepsRestarting: keepsRestarting(previous?.liveness, readings.liveness),
     })),
   };

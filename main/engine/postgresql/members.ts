@@ -3,6 +3,7 @@ import type { NamedFigure } from "../../../contract/health";
 import { sentence } from "../../../contract/sentence";
 import type { EngineMember } from "../engine";
 import { figureOf, known, missing } from "../figure-of";
+import { hitRatio } from "../postgresql-server/blocks";
 import type { ServerState } from "./probes";
 import { solePrimary, type Server, type ServersSnapshot } from "./snapshot";
 
@@ -44,18 +45,10 @@ function figuresOf(server: Server, snapshot: ServersSnapshot): readonly NamedFig
     { name: "postgresql/figure.connections", charted: "count", figure: of("count", (state) => state.connectionCount) },
     { name: "postgresql/figure.connectionLimit", figure: of("count", (state) => state.maxConnections) },
     { name: "postgresql/figure.lockWaits", charted: "count", figure: of("count", (state) => state.lockWaitCount) },
-    { name: "postgresql/figure.hitRatio", charted: "ratio", figure: hitRatio(server) },
+    { name: "postgresql/figure.hitRatio", charted: "ratio", figure: hitRatio(server.state, server.blocks) },
     { name: "postgresql/figure.version", figure: of("text", (state) => versionText(state.versionNumber)) },
     { name: "postgresql/figure.startedAt", figure: of("instant", (state) => state.startedAt) },
   ];
-}
-
-/** Of the blocks asked for since the reading before; what the statistics hold since their start hides what it is now. */
-function hitRatio({ state, blocks }: Server): Figure {
-  return figureOf(state, "ratio", () => {
-    if (blocks === null) return sentence("postgresql/needs-two-readings");
-    return blocks.asked === 0 ? sentence("probe/nothing-read") : blocks.hit / blocks.asked;
-  });
 }
 
 /** Behind the one primary, by what that primary has written; without one there is nothing to be behind of. */

@@ -2,6 +2,7 @@ import type { Reachability } from "../../../contract/health";
 import type { Sentence } from "../../../contract/sentence";
 import type { MemberReadings } from "../engine";
 import type { Reading } from "../../probe/probe";
+import { blocksSince, type Blocks } from "../postgresql-server/blocks";
 import { keepsRestarting } from "../process-liveness";
 import type { Liveness, PostgresqlProbes, PreparedTransaction, Replica, ServerState, Slot } from "./probes";
 import type { PostgresqlSite, postgresqlSettings } from "./settings";
@@ -32,8 +33,7 @@ export interface Server {
   readonly liveness: Reading<Liveness>;
   /** WAL written (primary) or received (standby) since the cycle before; null until there are two readings. */
   readonly walBytesPerSecond: number | null;
-  /** Blocks asked for since the cycle before, and how many of them were in shared buffers; null until there are two readings of one run. */
-  readonly blocks: { readonly asked: number; readonly hit: number } | null;
+  readonly blocks: Blocks | null;
   /** By how much more WAL each slot keeps than in the cycle before, per second; slots without two readings are not in it. */
   readonly slotGrowth: ReadonlyMap<string, number>;
   readonly keepsRestarting: boolean;
@@ -83,18 +83,6 @@ function walRate(before: Reading<ServerState>, now: Reading<ServerState>): numbe
   const to = now.value.writeBytes ?? now.value.receiveBytes;
   // A position that steps back is another history, not negative traffic.
   return from === null || to === null || seconds <= 0 || to < from ? null : (to - from) / seconds;
-}
-
-/** Counters that step back were reset. */
-function blocksSince(before: Reading<ServerState>, now: Reading<ServerState>): Server["blocks"] {
-  if (before.kind !== "value" || now.kind !== "value") return null;
-  if (before.value.startedAt !== now.value.startedAt) return null;
-  const gain = (of: "hitBlocks" | "readBlocks"): number | null => {
-    const [from, to] = [before.value[of], now.value[of]];
-    return from === null || to === null || to < from ? null : to - from;
-  };
-  const [hit, read] = [gain("hitBlocks"), gain("readBlocks")];
-  return hit === null || read === null ? null : { asked: hit + read, hit };
 }
 
 function slotGrowth(before: Reading<readonly Slot[]>, now: Reading<readonly Slot[]>): ReadonlyMap<string, number> {
