@@ -9,6 +9,7 @@ import { systemClock } from "../../main/clock";
 import type { Access, NodeAccess } from "../../main/ssh/access";
 import type { Asker } from "../../main/ssh/asker";
 import { hostKeyCheck } from "../../main/ssh/host-keys";
+import { hasTicket } from "../../main/ssh/kerberos-ticket";
 import { createAccess } from "../../main/ssh/pool";
 import { resolveLogin } from "../../main/ssh/resolve-login";
 import { readSshConfig } from "../../main/ssh/ssh-config";
@@ -131,6 +132,7 @@ export async function makeWorld(): Promise<World> {
         asker: { ask: options.ask ?? ((question) => (asked.push(question), Promise.resolve(answer(question)))) },
         hostKeys: hostKeyCheck,
         resolve: async (login) => withSecurityKeys(resolveLogin(await readSshConfig(configPath, desktop), login)),
+        hasTicket: () => hasTicket(environment),
         systemSsh: createSystemSsh({
           configFiles: [configPath],
           runtimeDirectory: directory,
