@@ -20,8 +20,8 @@ export const evidenceIdSchema = z.string();
 export type EvidenceId = z.infer<typeof evidenceIdSchema>;
 
 /**
- * One shown value and where it comes from. A value that is not known is `missing` with the reason;
- * it never becomes zero, an empty text or a green light.
+ * One shown value and where it comes from. A value that is not known is `missing` with the reason; it never becomes zero,
+ * an empty text or a green light. `none` was read: there is nothing of the kind, such as the lag of a primary.
  */
 export const figureSchema = z.discriminatedUnion("state", [
   z.object({
@@ -31,6 +31,7 @@ export const figureSchema = z.discriminatedUnion("state", [
     evidence: evidenceIdSchema,
   }),
   z.object({ state: z.literal("missing"), reason: sentenceSchema, evidence: evidenceIdSchema.nullable() }),
+  z.object({ state: z.literal("none"), reason: sentenceSchema, evidence: evidenceIdSchema }),
 ]);
 export type Figure = z.infer<typeof figureSchema>;
 

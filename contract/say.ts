@@ -6,8 +6,8 @@ const deepest = 1;
 
 /**
  * The words of a sentence. A template names its facts as `{{fact}}` or `{{fact, format}}`; a fact that is itself a code of the catalogue
- * (a role, an action, why something is so) is said by that code's own words, filled with the same facts. A code without a template is
- * shown as it is: wrong, but never silent.
+ * (a role, an action, why something is so) is said by that code's own words, filled with the same facts; an empty one, such as a list of
+ * nobody, is said as "none". A code without a template is shown as it is: wrong, but never silent.
  */
 export function say(catalogue: Catalogue, language: Language, { code, facts }: Sentence): string {
   const fill = (template: string, depth: number): string =>
@@ -16,7 +16,7 @@ export function say(catalogue: Catalogue, language: Language, { code, facts }: S
       (whole, name: string, format: string | undefined) => {
         const fact = facts[name];
         if (fact === undefined) return whole;
-        const words = typeof fact === "string" ? catalogue[fact] : undefined;
+        const words = typeof fact === "string" ? catalogue[fact === "" ? "assess/none" : fact] : undefined;
         if (words === undefined) return sayFact(language, fact, format);
         return depth < deepest ? fill(words, depth + 1) : words;
       },

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { Balance } from "../../contract/balance";
 import type { FactTable, WitnessTable } from "../../contract/consistency";
 import type { Figure } from "../../contract/figure";
+import { figureTables } from "../../contract/figure-table";
 import { formatUnit } from "../../contract/format";
 import type { Finding, Level, NamedFigure } from "../../contract/health";
 import type { RunRecord } from "../../contract/recovery";
@@ -89,6 +90,7 @@ function pageOf(report: Report, catalogue: Catalogue): Page {
     word: (code) => said(sentence(code)),
     figure: (figure) => {
       if (figure.state === "missing") return `<span class="missing">${said(figure.reason)}</span>`;
+      if (figure.state === "none") return `<span class="small">${said(figure.reason)}</span>`;
       const text =
         typeof figure.value === "string"
           ? (catalogue[figure.value] ?? figure.value)
@@ -149,16 +151,15 @@ function figureTable(
   page: Page,
   rows: readonly { name: string; level: Level; figures: readonly NamedFigure[] }[],
 ): string {
-  const names = [...new Set(rows.flatMap((row) => row.figures.map(({ name }) => name)))];
-  const heads = names.map((name) => `<th>${page.word(name)}</th>`).join("");
-  const body = rows.map((row) => {
-    const cells = names.map((name) => {
-      const found = row.figures.find((one) => one.name === name);
-      return `<td>${found === undefined ? `<span class="missing">${page.word("report/unknown")}</span>` : page.figure(found.figure)}</td>`;
+  const tables = figureTables(rows).map((table) => {
+    const heads = table.names.map((name) => `<th>${page.word(name)}</th>`).join("");
+    const body = table.rows.map((row) => {
+      const cells = row.figures.map(({ figure }) => `<td>${page.figure(figure)}</td>`);
+      return `<tr><th>${marks[row.level]} ${escape(row.name)}</th>${cells.join("")}</tr>`;
     });
-    return `<tr><th>${marks[row.level]} ${escape(row.name)}</th>${cells.join("")}</tr>`;
+    return `<table><thead><tr><th></th>${heads}</tr></thead><tbody>${body.join("")}</tbody></table>`;
   });
-  return `<table><thead><tr><th></th>${heads}</tr></thead><tbody>${body.join("")}</tbody></table>`;
+  return tables.join("");
 }
 
 function witness(page: Page, table: WitnessTable): string {
@@ -188,7 +189,7 @@ function balance(page: Page, one: Balance): string {
   const most = Math.max(1, ...amounts);
   const rows = one.shares.map(
     ({ member, amount }, at) =>
-      `<tr><th>${escape(member)}</th><td>${amount.state === "missing" ? "" : `<meter min="0" max="${most}" value="${amounts[at] ?? 0}"></meter> `}${page.figure(amount)}</td></tr>`,
+      `<tr><th>${escape(member)}</th><td>${amount.state !== "known" ? "" : `<meter min="0" max="${most}" value="${amounts[at] ?? 0}"></meter> `}${page.figure(amount)}</td></tr>`,
   );
   return `<h3>${page.word(one.measure)}</h3><table><tbody>${rows.join("")}</tbody></table><p class="small">${page.word("report/skew")}: ${page.figure(one.skew)}</p>`;
 }

@@ -4,30 +4,25 @@ import type { Figure } from "../../contract/figure";
 import { useWords } from "../i18n/words";
 import { useEvidence } from "./evidence-drawer";
 
-/** A figure as text that leads to its evidence; one that is missing says why, and never looks like a value. */
+/** A figure as text that leads to its evidence. One that is missing, or that there is none of, says why, and neither looks like a value. */
 export function FigureText({ figure }: { readonly figure: Figure }): ReactElement {
   const { known, said, word } = useWords();
   const show = useEvidence();
   const { evidence } = figure;
   const open = evidence === null ? undefined : () => show(evidence);
-  if (figure.state === "missing") {
+  if (figure.state === "known") {
     return (
-      <Tooltip label={said(figure.reason)} multiline maw={420}>
-        <Text
-          component="button"
-          type="button"
-          className="figure missing"
-          onClick={open}
-          aria-label={said(figure.reason)}
-        >
-          {word("ui/missing")}
-        </Text>
-      </Tooltip>
+      <Text component="button" type="button" className="figure" onClick={open}>
+        {known(figure)}
+      </Text>
     );
   }
+  const reason = said(figure.reason);
   return (
-    <Text component="button" type="button" className="figure" onClick={open}>
-      {known(figure)}
-    </Text>
+    <Tooltip label={reason} multiline maw={420} events={{ hover: true, focus: true, touch: true }}>
+      <Text component="button" type="button" className={`figure ${figure.state}`} onClick={open} aria-label={reason}>
+        {figure.state === "missing" ? word("ui/missing") : "–"}
+      </Text>
+    </Tooltip>
   );
 }

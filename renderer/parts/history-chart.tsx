@@ -193,7 +193,7 @@ export function HistoryChart(parts: {
         <AreaChart
           {...chart}
           data={[...rows]}
-          margin={{ top: 2, right: 0, bottom: 0, left: 0 }}
+          margin={{ top: 4, right: 4, bottom: 4, left: 4 }}
           accessibilityLayer={false}
         >
           <XAxis dataKey="atMs" type="number" domain={[parts.whole.fromMs, parts.whole.untilMs]} hide />

@@ -34,6 +34,7 @@ export function LevelBadge({
       color={levelColours[level]}
       variant={level === "critical" ? "filled" : "light"}
       size={size}
+      miw="max-content"
       leftSection={<Icon size={13} aria-hidden />}
     >
       {word(`ui/level.${level}`)}

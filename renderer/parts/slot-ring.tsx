@@ -1,6 +1,7 @@
 import { Alert, Card, Group, Stack, Table, Text, Title } from "@mantine/core";
 import { useId, type ReactElement } from "react";
 import type { SlotMap } from "../../contract/consistency";
+import { formatUnit } from "../../contract/format";
 import { useWords } from "../i18n/words";
 import { useEvidence } from "./evidence-drawer";
 import { looks, ringOf } from "./slot-ring-model";
@@ -10,7 +11,7 @@ const markColours = { unowned: "red", contested: "red", migrating: "yellow", imp
 
 /** Who owns which slots, drawn as the ring they are, and said in words beside it. */
 export function SlotRing({ map }: { readonly map: SlotMap }): ReactElement {
-  const { word, said } = useWords();
+  const { word, said, language } = useWords();
   const show = useEvidence();
   const id = useId();
   const ring = ringOf(map);
@@ -67,7 +68,7 @@ export function SlotRing({ map }: { readonly map: SlotMap }): ReactElement {
             </path>
           ))}
           <text textAnchor="middle" y="4" fontSize="15" fill="var(--mantine-color-text)">
-            {map.slotCount}
+            {formatUnit(map.slotCount, "count", language)}
           </text>
           <text textAnchor="middle" y="18" fontSize="9" fill="var(--mantine-color-dimmed)">
             {word("ui/slots")}
@@ -91,7 +92,7 @@ export function SlotRing({ map }: { readonly map: SlotMap }): ReactElement {
                     </svg>
                     {owner}
                   </Table.Th>
-                  <Table.Td>{slotCount}</Table.Td>
+                  <Table.Td>{formatUnit(slotCount, "count", language)}</Table.Td>
                   <Table.Td>
                     <Text size="sm" lineClamp={2}>
                       {(map.owners[at]?.ranges ?? [])
@@ -110,7 +111,7 @@ export function SlotRing({ map }: { readonly map: SlotMap }): ReactElement {
           ))}
           {map.whatIf.map(({ change, slotCount }, at) => (
             <Text key={at} size="sm" c="dimmed">
-              {said(change)} {word("ui/slots-move", { count: slotCount })}
+              {word("ui/slots-move", { change: said(change), count: slotCount })}
             </Text>
           ))}
           {evidence !== undefined && (

@@ -1,6 +1,7 @@
 import { Anchor, Card, Group, SimpleGrid, Stack, Table, Text, Title } from "@mantine/core";
 import type { ReactElement } from "react";
 import type { Assessment } from "../../contract/assessment";
+import { figureTables, type FigureTable } from "../../contract/figure-table";
 import type { Finding, Level, NamedFigure } from "../../contract/health";
 import { useWords } from "../i18n/words";
 import { useEvidence } from "../parts/evidence-drawer";
@@ -136,11 +137,20 @@ interface Row {
 }
 
 function Figures({ rows }: { readonly rows: readonly Row[] }): ReactElement {
+  return (
+    <>
+      {figureTables(rows).map((table) => (
+        <FiguresOfOneKind key={table.rows[0]?.name} {...table} />
+      ))}
+    </>
+  );
+}
+
+function FiguresOfOneKind({ names, rows }: FigureTable<Row>): ReactElement {
   const { word } = useWords();
-  const names = [...new Set(rows.flatMap(({ figures }) => figures.map(({ name }) => name)))];
   return (
     <Table.ScrollContainer minWidth={700} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
-      <Table verticalSpacing={6}>
+      <Table verticalSpacing={6} className="figures">
         <Table.Thead>
           <Table.Tr>
             <Table.Th>{word("ui/name")}</Table.Th>
@@ -164,14 +174,11 @@ function Figures({ rows }: { readonly rows: readonly Row[] }): ReactElement {
               <Table.Td>
                 <LevelBadge level={row.level} size="sm" />
               </Table.Td>
-              {names.map((name) => {
-                const found = row.figures.find((one) => one.name === name);
-                return (
-                  <Table.Td key={name}>
-                    {found === undefined ? word("ui/missing") : <FigureText figure={found.figure} />}
-                  </Table.Td>
-                );
-              })}
+              {row.figures.map(({ name, figure }) => (
+                <Table.Td key={name}>
+                  <FigureText figure={figure} />
+                </Table.Td>
+              ))}
             </Table.Tr>
           ))}
         </Table.Tbody>

@@ -68,18 +68,32 @@ interface OffersProps {
   readonly draw: (action: string, target: string) => Promise<void>;
 }
 
+/** What can be done now stands first; why the rest cannot is a step away. */
 function Offers({ assessment, isBlocked, draw }: OffersProps): ReactElement {
   const { word } = useWords();
+  const show = (offers: readonly RecoveryOffer[]): readonly ReactElement[] =>
+    offers.map((offer) => <Offer key={offer.action} offer={offer} isBlocked={isBlocked} draw={draw} />);
+  const possible = assessment.recoveries.filter(isPossible);
+  const others = assessment.recoveries.filter((offer) => !isPossible(offer));
   return (
     <>
       <Title order={2} size="h3">
         {word("ui/offer")}
       </Title>
-      {assessment.recoveries.map((offer) => (
-        <Offer key={offer.action} offer={offer} isBlocked={isBlocked} draw={draw} />
-      ))}
+      {possible.length === 0 && <Text>{word("ui/no-offers")}</Text>}
+      {show(possible)}
+      {others.length > 0 && (
+        <details open={possible.length === 0}>
+          <summary className="fold">{word("ui/offers-not-now", { count: others.length })}</summary>
+          <Stack mt="sm">{show(others)}</Stack>
+        </details>
+      )}
     </>
   );
+}
+
+function isPossible({ objections, targets }: RecoveryOffer): boolean {
+  return objections.length === 0 && targets.some((target) => target.objections.length === 0);
 }
 
 function isOwed({ endedAt, state, acknowledgement }: RunRecord): boolean {

@@ -28,7 +28,7 @@ export function etcdConsistency(snapshot: EtcdSnapshot): Consistency {
       claim("etcd/claim.alarms", ({ status }) =>
         figureOf(status, "text", ({ alarms }) =>
           alarms.length === 0
-            ? "-"
+            ? "assess/none"
             : alarms.map(({ kind, memberId }) => `${kind} ${nameOf(snapshot, memberId)}`).join(", "),
         ),
       ),

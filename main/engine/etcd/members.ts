@@ -2,7 +2,7 @@ import type { Figure, Unit } from "../../../contract/figure";
 import type { NamedFigure } from "../../../contract/health";
 import { sentence } from "../../../contract/sentence";
 import type { EngineMember } from "../engine";
-import { figureOf, known, missing } from "../figure-of";
+import { figureOf, known, missing, nothing } from "../figure-of";
 import type { MemberMetrics, MemberStatus } from "./probes";
 import { quotaOf, type EtcdMember, type EtcdSnapshot, type Since } from "./snapshot";
 
@@ -47,8 +47,8 @@ function figuresOf(member: EtcdMember): readonly NamedFigure[] {
     said("database", "bytes", ({ dbBytes }) => dbBytes),
     said("inUse", "bytes", ({ dbInUseBytes }) => dbInUseBytes),
     { name: "etcd/figure.quotaUsed", figure: quotaUsed(member) },
-    { name: "etcd/figure.fsync", figure: sinceFigure(member, "duration", ({ fsyncMs }) => fsyncMs) },
-    { name: "etcd/figure.commit", figure: sinceFigure(member, "duration", ({ commitMs }) => commitMs) },
+    { name: "etcd/figure.fsync", figure: tailFigure(member, "fsync", ({ fsyncMs }) => fsyncMs) },
+    { name: "etcd/figure.commit", figure: tailFigure(member, "commit", ({ commitMs }) => commitMs) },
     { name: "etcd/figure.requests", figure: sinceFigure(member, "per-second", (since) => since.requestsPerSecond) },
     measured("pending", "count", ({ proposalsPending }) => proposalsPending),
     measured("watchers", "count", ({ watchers }) => watchers),
@@ -69,12 +69,23 @@ function quotaUsed(member: EtcdMember): Figure {
   );
 }
 
-/** A figure of what happened between two readings. */
+/** How long the slowest hundredth took; the last bucket of a histogram has no upper bound. */
+function tailFigure(member: EtcdMember, of: "fsync" | "commit", pick: (since: Since) => number | null): Figure {
+  const { since } = member;
+  return figureOf(member.metrics, "duration", (metrics) => {
+    if (metrics[of].length === 0) return sentence("etcd/not-measured");
+    if (since === null) return sentence("etcd/needs-two-readings");
+    const upToMs = pick(since);
+    if (upToMs === null) return nothing(sentence("etcd/nothing-happened"));
+    return Number.isFinite(upToMs) ? upToMs : sentence("etcd/longer-than-measured");
+  });
+}
+
+/** A rate between two readings. */
 export function sinceFigure(member: EtcdMember, unit: Unit, pick: (since: Since) => number | null): Figure {
   const { since, metrics } = member;
   return figureOf(metrics, unit, () => {
     if (since === null) return sentence("etcd/needs-two-readings");
-    const value = pick(since);
-    return value === null || !Number.isFinite(value) ? sentence("etcd/nothing-happened") : value;
+    return pick(since) ?? sentence("etcd/not-measured");
   });
 }

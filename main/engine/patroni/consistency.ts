@@ -3,7 +3,7 @@ import type { Figure } from "../../../contract/figure";
 import { sentence } from "../../../contract/sentence";
 import { figureOf, known, missing } from "../figure-of";
 import { compareWitnesses } from "../witnesses";
-import { lagFigure, timelineFigure } from "./members";
+import { lagFigure, timelineFigure, tagsFigure } from "./members";
 import { answering, leaderIn, memberNamed, soleLeader, type PatroniMember, type PatroniSnapshot } from "./snapshot";
 
 export function patroniConsistency(snapshot: PatroniSnapshot): Consistency {
@@ -85,7 +85,7 @@ function memberTable({ view, members }: PatroniSnapshot): FactTable {
         known(state, "text", from),
         timeline === null ? missing(sentence("patroni/not-told"), from) : known(timeline, "count", from),
         lagBytes === null ? missing(sentence("patroni/not-told"), from) : known(lagBytes, "bytes", from),
-        known(tags.join(", ") || "-", "text", from),
+        tagsFigure(tags, from),
       ],
     })),
     complete: view !== null,

@@ -1,8 +1,8 @@
-import type { Figure, Unit } from "../../../contract/figure";
+import type { EvidenceId, Figure, Unit } from "../../../contract/figure";
 import type { NamedFigure } from "../../../contract/health";
 import { sentence } from "../../../contract/sentence";
 import type { EngineMember } from "../engine";
-import { figureOf, known, missing } from "../figure-of";
+import { figureOf, known, missing, none } from "../figure-of";
 import { hitRatio } from "../postgresql-server/blocks";
 import type { MemberStatus, ServerState } from "./probes";
 import {
@@ -50,7 +50,7 @@ function figuresOf(member: PatroniMember, snapshot: PatroniSnapshot): readonly N
     { name: "patroni/figure.takesWrites", figure: writesFigure(member) },
     { name: "patroni/figure.timeline", figure: timelineFigure(member) },
     { name: "patroni/figure.lag", charted: "bytes", figure: lagFigure(member, snapshot) },
-    { name: "patroni/figure.notReplayed", charted: "bytes", figure: of("bytes", notReplayedBytes) },
+    { name: "patroni/figure.notReplayed", charted: "bytes", figure: notReplayedFigure(member) },
     {
       name: "patroni/figure.connections",
       charted: "count",
@@ -64,11 +64,16 @@ function figuresOf(member: PatroniMember, snapshot: PatroniSnapshot): readonly N
       figure:
         member.listed === null
           ? missing(sentence("patroni/not-listed", { member: member.member }), member.cluster.evidence.id)
-          : known(member.listed.tags.join(", ") || "-", "text", member.cluster.evidence.id),
+          : tagsFigure(member.listed.tags, member.cluster.evidence.id),
     },
     { name: "patroni/figure.startedAt", figure: of("instant", ({ startedAt }) => startedAt) },
     { name: "patroni/figure.version", figure: of("text", ({ version }) => version) },
   ];
+}
+
+function notReplayedFigure(member: PatroniMember): Figure {
+  if (member.standing.kind === "leader") return none(sentence("patroni/leads"), member.status.evidence.id);
+  return figureOf(member.status, "bytes", (status) => notReplayedBytes(status) ?? sentence("patroni/not-told"));
 }
 
 /** By the strongest witness there is: PostgreSQL, its Patroni, its processes. */
@@ -76,6 +81,10 @@ export function writesFigure({ takesWrites, server, status, postmaster }: Patron
   const witness = [server, status, postmaster].find((reading) => reading.kind === "value") ?? status;
   if (takesWrites !== null) return known(takesWrites, "flag", witness.evidence.id);
   return missing(status.kind === "value" ? sentence("patroni/not-told") : status.reason, status.evidence.id);
+}
+
+export function tagsFigure(tags: readonly string[], evidence: EvidenceId): Figure {
+  return tags.length === 0 ? none(sentence("patroni/no-tags"), evidence) : known(tags.join(", "), "text", evidence);
 }
 
 export function timelineFigure(member: PatroniMember): Figure {
@@ -91,8 +100,7 @@ export function lagFigure(member: PatroniMember, snapshot: PatroniSnapshot): Fig
   const { id } = member.status.evidence;
   const bytes = lagBytes(snapshot, member);
   if (bytes !== null) return known(bytes, "bytes", id);
-  if (member.standing.kind === "leader")
-    return missing(sentence("patroni/is-the-leader", { member: member.member }), id);
+  if (member.standing.kind === "leader") return none(sentence("patroni/leads"), id);
   if (member.status.kind !== "value") return missing(member.status.reason, id);
   return missing(sentence(soleLeader(snapshot) === null ? "patroni/no-sole-leader" : "patroni/not-told"), id);
 }

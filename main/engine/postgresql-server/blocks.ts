@@ -1,7 +1,7 @@
 import type { Figure } from "../../../contract/figure";
 import { sentence } from "../../../contract/sentence";
 import type { Reading } from "../../probe/probe";
-import { figureOf } from "../figure-of";
+import { figureOf, nothing } from "../figure-of";
 
 /** Of one run of a server, as pg_stat_database sums them up since its statistics were last reset. */
 export interface BlockCounters {
@@ -34,6 +34,6 @@ export function blocksSince(before: Reading<BlockCounters>, now: Reading<BlockCo
 export function hitRatio(state: Reading<BlockCounters>, blocks: Blocks | null): Figure {
   return figureOf(state, "ratio", () => {
     if (blocks === null) return sentence("probe/needs-two-readings");
-    return blocks.asked === 0 ? sentence("probe/nothing-read") : blocks.hit / blocks.asked;
+    return blocks.asked === 0 ? nothing(sentence("probe/nothing-read")) : blocks.hit / blocks.asked;
   });
 }

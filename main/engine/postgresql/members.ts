@@ -2,7 +2,7 @@ import type { Figure, Unit } from "../../../contract/figure";
 import type { NamedFigure } from "../../../contract/health";
 import { sentence } from "../../../contract/sentence";
 import type { EngineMember } from "../engine";
-import { figureOf, known, missing } from "../figure-of";
+import { figureOf, known, missing, nothing } from "../figure-of";
 import { hitRatio } from "../postgresql-server/blocks";
 import type { ServerState } from "./probes";
 import { solePrimary, type Server, type ServersSnapshot } from "./snapshot";
@@ -33,8 +33,7 @@ export function roleOf(server: Server): Figure {
 }
 
 function figuresOf(server: Server, snapshot: ServersSnapshot): readonly NamedFigure[] {
-  const of = (unit: Unit, pick: (state: ServerState) => string | number | null): Figure =>
-    figureOf(server.state, unit, (state) => pick(state) ?? sentence("postgresql/not-for-this-role"));
+  const of = (unit: Unit, pick: (state: ServerState) => string | number): Figure => figureOf(server.state, unit, pick);
   return [
     {
       name: "postgresql/figure.timeline",
@@ -55,7 +54,7 @@ function figuresOf(server: Server, snapshot: ServersSnapshot): readonly NamedFig
 export function lagBytes(server: Server, snapshot: ServersSnapshot): Figure {
   const written = solePrimary(snapshot)?.standing.state.writeBytes ?? null;
   return figureOf(server.state, "bytes", (state) => {
-    if (!state.isInRecovery) return sentence("postgresql/is-the-primary");
+    if (!state.isInRecovery) return nothing(sentence("postgresql/is-the-primary"));
     if (written === null) return sentence("postgresql/no-primary-to-compare");
     if (state.replayBytes === null) return sentence("postgresql/nothing-replayed");
     // The primary was read a moment earlier or later; a standby cannot be ahead of it.
@@ -65,7 +64,7 @@ export function lagBytes(server: Server, snapshot: ServersSnapshot): Figure {
 
 export function lagTime(server: Server): Figure {
   return figureOf(server.state, "duration", (state) => {
-    if (!state.isInRecovery) return sentence("postgresql/is-the-primary");
+    if (!state.isInRecovery) return nothing(sentence("postgresql/is-the-primary"));
     return state.replayLagMs ?? sentence("postgresql/nothing-replayed");
   });
 }

@@ -1,7 +1,7 @@
 import type { Consistency, FactTable, SlotMap, WitnessTable } from "../../../contract/consistency";
 import type { Figure, Unit } from "../../../contract/figure";
 import { sentence } from "../../../contract/sentence";
-import { figureOf, known, missing } from "../figure-of";
+import { figureOf, known, missing, none } from "../figure-of";
 import { slowCallTable } from "../redis-server/figures";
 import { isUntold, replicationOf } from "../redis-server/server";
 import { compareWitnesses } from "../witnesses";
@@ -91,7 +91,7 @@ function shardTable(snapshot: ClusterSnapshot): FactTable {
               known(showRanges(master.ranges), "text", id),
               known(countSlots(master.ranges), "count", id),
               replicas.length === 0
-                ? missing(sentence("redis-cluster/no-replica"), id)
+                ? none(sentence("redis-cluster/no-replica"), id)
                 : known(replicas.map((one) => nameOf(snapshot, one)).join(", "), "text", id),
               known(master.configEpoch, "count", id),
             ],

@@ -65,7 +65,7 @@ const nodeCutOff: Rule = {
     snapshot.nodes.filter(saysFail).map((node) => {
       const known = node.nodes.kind === "value" ? node.nodes.value : [];
       const lost = known.filter(({ failure }) => failure !== "none").map((one) => nameOf(snapshot, one));
-      const facts = { member: node.member, lost: lost.join(", ") || "-" };
+      const facts = { member: node.member, lost: lost.join(", ") };
       return { subject: memberSubject(node), facts, evidence: viewEvidence(node) };
     }),
 };
@@ -87,7 +87,7 @@ const splitView: Rule = {
         .filter((one) => namesOf(one.by) === namesOf(by))
         .map(({ range }) => range);
       const epochs = by.map((node) => `${node.member} ${node.own?.configEpoch ?? 0}`).join(", ");
-      const serving = namesOf(by.filter((node) => !saysFail(node))) || "-";
+      const serving = namesOf(by.filter((node) => !saysFail(node)));
       return {
         subject: { kind: "object", object: showRanges(ranges), member: by[0]?.member ?? "" },
         facts: { members: namesOf(by), slots: showRanges(ranges), epochs, serving },
@@ -349,7 +349,7 @@ const shardWithoutReplica: Rule = {
           facts: {
             member: nameOf(snapshot, master),
             slots: showRanges(master.ranges),
-            spare: spare.map((other) => nameOf(snapshot, other.master)).join(", ") || "-",
+            spare: spare.map((other) => nameOf(snapshot, other.master)).join(", "),
           },
           evidence: shardEvidence(snapshot, master),
           ...(unseen.length > 0 && {

@@ -2,7 +2,7 @@ import type { Figure } from "../../../contract/figure";
 import type { NamedFigure } from "../../../contract/health";
 import { sentence } from "../../../contract/sentence";
 import type { EngineMember } from "../engine";
-import { figureOf, known, missing } from "../figure-of";
+import { figureOf, known, missing, nothing } from "../figure-of";
 import { workFigures } from "../redis-server/figures";
 import { replicationOf } from "../redis-server/server";
 import { nameOfId, nodeById, type ClusterNode, type ClusterSnapshot } from "./snapshot";
@@ -43,7 +43,8 @@ function clusterFigures(snapshot: ClusterSnapshot, node: ClusterNode): readonly 
   ): Figure =>
     figureOf(node.nodes, unit, (all) => {
       const mine = all.find(({ isMyself }) => isMyself);
-      return (mine === undefined ? null : pick(mine)) ?? sentence("redis-cluster/not-for-this-role");
+      if (mine === undefined) return sentence("probe/not-told");
+      return pick(mine) ?? nothing(sentence("redis-cluster/not-for-this-role"));
     });
   return [
     {
@@ -63,7 +64,8 @@ function clusterFigures(snapshot: ClusterSnapshot, node: ClusterNode): readonly 
 /** Behind what its master had written when that was read; missing where the master does not tell. */
 export function lagBytes(snapshot: ClusterSnapshot, node: ClusterNode): Figure {
   return figureOf(node.info, "bytes", ({ replication }) => {
-    if (replication?.role !== "replica") return sentence("redis-cluster/is-a-master");
+    if (replication === null) return sentence("probe/not-told");
+    if (replication.role === "master") return nothing(sentence("redis-cluster/is-a-master"));
     const master = node.own?.masterId == null ? null : nodeById(snapshot, node.own.masterId);
     const written = master === null ? null : replicationOf(master);
     if (written?.role !== "master") return sentence("redis-cluster/master-does-not-tell");
@@ -75,11 +77,12 @@ export function lagBytes(snapshot: ClusterSnapshot, node: ClusterNode): Figure {
 /** How long ago it last heard its master. */
 export function lagTime(node: ClusterNode): Figure {
   return figureOf(node.info, "duration", ({ replication }) => {
-    if (replication?.role !== "replica") return sentence("redis-cluster/is-a-master");
+    if (replication === null) return sentence("probe/not-told");
+    if (replication.role === "master") return nothing(sentence("redis-cluster/is-a-master"));
     if (!replication.isLinkUp)
       return replication.linkDownSeconds === null
         ? sentence("redis-cluster/link-never-up")
         : replication.linkDownSeconds * 1000;
-    return (replication.lastHeardSeconds ?? 0) * 1000;
+    return replication.lastHeardSeconds === null ? sentence("probe/not-told") : replication.lastHeardSeconds * 1000;
   });
 }

@@ -104,7 +104,7 @@ const masterNotAsTold: Rule = {
     const { told } = snapshot;
     const server = told === null ? null : dataAt(snapshot, told.address);
     if (told === null || server === null || replicationOf(server)?.role !== "replica") return [];
-    const facts = { member: server.member, masters: namesOf(mastersOf(snapshot)) || "-" };
+    const facts = { member: server.member, masters: namesOf(mastersOf(snapshot)) };
     return [{ subject: memberSubject(server), facts, evidence: [server.info.evidence.id, told.by.master.evidence.id] }];
   },
 };
@@ -317,7 +317,7 @@ const noGoodReplica: Rule = {
     return [
       {
         subject: cluster,
-        facts: { replicas: namesOf(replicasOf(snapshot)) || "-" },
+        facts: { replicas: namesOf(replicasOf(snapshot)) },
         evidence: snapshot.data.map(({ info }) => info.evidence.id),
         ...(unseen.length > 0 && { cannotTell: sentence("redis-sentinel/not-all-seen", { members: namesOf(unseen) }) }),
       },
@@ -357,7 +357,7 @@ const nobodyWatches: Rule = {
     return [
       {
         subject: cluster,
-        facts: { gone: namesOf(snapshot.sentinels.filter(isGone)) || "-" },
+        facts: { gone: namesOf(snapshot.sentinels.filter(isGone)) },
         evidence: snapshot.sentinels.flatMap(evidenceOf),
         ...(unseen.length > 0 && { cannotTell: sentence("redis-sentinel/not-all-seen", { members: namesOf(unseen) }) }),
       },

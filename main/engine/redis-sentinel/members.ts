@@ -2,7 +2,7 @@ import type { Figure } from "../../../contract/figure";
 import type { NamedFigure } from "../../../contract/health";
 import { sentence } from "../../../contract/sentence";
 import type { EngineMember } from "../engine";
-import { figureOf, known, missing } from "../figure-of";
+import { figureOf, known, missing, nothing } from "../figure-of";
 import { told, workFigures } from "../redis-server/figures";
 import { replicationOf } from "../redis-server/server";
 import { dataAt, nameAt, sourceOf, type DataServer, type Sentinel, type SentinelSnapshot } from "./snapshot";
@@ -41,17 +41,20 @@ function dataFigures(snapshot: SentinelSnapshot, one: DataServer): readonly Name
   return [
     {
       name: "redis-sentinel/figure.master",
-      figure: figureOf(one.info, "text", () =>
-        source === null ? sentence("redis-sentinel/is-a-master") : nameAt(snapshot, source),
-      ),
+      figure: figureOf(one.info, "text", ({ replication }) => {
+        if (replication === null) return sentence("probe/not-told");
+        return source === null ? nothing(sentence("redis-sentinel/is-a-master")) : nameAt(snapshot, source);
+      }),
     },
     { name: "redis-sentinel/figure.lagBytes", figure: lagBytes(snapshot, one) },
     { name: "redis-sentinel/figure.lagTime", figure: lagTime(one) },
     {
       name: "redis-sentinel/figure.goodReplicas",
-      figure: told(one, "count", sentence("redis-sentinel/no-gate"), ({ replication }) =>
-        replication?.role === "master" ? replication.goodReplicaCount : null,
-      ),
+      figure: figureOf(one.info, "count", ({ replication }) => {
+        if (replication === null) return sentence("probe/not-told");
+        if (replication.role === "replica") return nothing(sentence("redis-sentinel/is-a-replica"));
+        return replication.goodReplicaCount ?? nothing(sentence("redis-sentinel/no-gate"));
+      }),
     },
     ...workFigures("redis-sentinel", one),
     { name: "redis-sentinel/figure.address", figure: known(one.site.settings.announced, "text", id) },
@@ -96,7 +99,8 @@ function sentinelFigures(snapshot: SentinelSnapshot, one: Sentinel): readonly Na
 /** Behind what its master had written when that was read; missing where the master does not tell. */
 export function lagBytes(snapshot: SentinelSnapshot, one: DataServer): Figure {
   return figureOf(one.info, "bytes", ({ replication }) => {
-    if (replication?.role !== "replica") return sentence("redis-sentinel/is-a-master");
+    if (replication === null) return sentence("probe/not-told");
+    if (replication.role === "master") return nothing(sentence("redis-sentinel/is-a-master"));
     const master = dataAt(snapshot, sourceOf(one) ?? "");
     const written = master === null ? null : replicationOf(master);
     if (written === null) return sentence("redis-sentinel/master-does-not-tell");
@@ -108,10 +112,12 @@ export function lagBytes(snapshot: SentinelSnapshot, one: DataServer): Figure {
 /** How long ago it last heard its master. */
 export function lagTime(one: DataServer): Figure {
   return figureOf(one.info, "duration", ({ replication }) => {
-    if (replication?.role !== "replica") return sentence("redis-sentinel/is-a-master");
-    if (replication.isLinkUp) return (replication.lastHeardSeconds ?? 0) * 1000;
-    return replication.linkDownSeconds === null
-      ? sentence("redis-sentinel/link-never-up")
-      : replication.linkDownSeconds * 1000;
+    if (replication === null) return sentence("probe/not-told");
+    if (replication.role === "master") return nothing(sentence("redis-sentinel/is-a-master"));
+    if (!replication.isLinkUp)
+      return replication.linkDownSeconds === null
+        ? sentence("redis-sentinel/link-never-up")
+        : replication.linkDownSeconds * 1000;
+    return replication.lastHeardSeconds === null ? sentence("probe/not-told") : replication.lastHeardSeconds * 1000;
   });
 }

@@ -3,7 +3,7 @@ import type { Figure, Unit } from "../../../contract/figure";
 import type { NamedFigure } from "../../../contract/health";
 import { sentence, type Sentence } from "../../../contract/sentence";
 import type { RedisInfo } from "../../probe/parse/redis-info";
-import { figureOf, known, missing } from "../figure-of";
+import { figureOf, known, none, nothing } from "../figure-of";
 import { gained, infoOf, type RedisServer } from "./server";
 
 /** A figure of what a server tells of itself; `otherwise` says why one that answers has none. */
@@ -27,28 +27,30 @@ export function rate(server: RedisServer, unit: Unit, counter: (info: RedisInfo)
 
 /** Cache and concurrency of a data server, as named figures of the members table. */
 export function workFigures(engine: string, server: RedisServer): readonly NamedFigure[] {
-  const none = sentence("probe/not-told");
+  const untold = sentence("probe/not-told");
   const of = (name: string, figure: Figure): NamedFigure => ({ name: `${engine}/figure.${name}`, figure });
   return [
     of(
       "usedMemory",
-      told(server, "bytes", none, (info) => info.memory?.usedBytes ?? null),
+      told(server, "bytes", untold, (info) => info.memory?.usedBytes ?? null),
     ),
     of(
       "memoryLimit",
-      told(server, "bytes", sentence("probe/no-limit"), (info) => limitOf(info)),
+      figureOf(server.info, "bytes", ({ memory }) =>
+        memory === null ? untold : memory.mostBytes === 0 ? nothing(sentence("probe/no-limit")) : memory.mostBytes,
+      ),
     ),
     of(
       "fragmentation",
-      told(server, "count", none, (info) => info.memory?.fragmentation ?? null),
+      told(server, "count", untold, (info) => info.memory?.fragmentation ?? null),
     ),
     of(
       "keys",
-      told(server, "count", none, (info) => info.keyCount),
+      told(server, "count", untold, (info) => info.keyCount),
     ),
     of(
       "commandRate",
-      told(server, "per-second", none, (info) => info.statistics.commandsPerSecond),
+      told(server, "per-second", untold, (info) => info.statistics.commandsPerSecond),
     ),
     of("hitRatio", hitRatio(server)),
     of(
@@ -57,45 +59,41 @@ export function workFigures(engine: string, server: RedisServer): readonly Named
     ),
     of(
       "clients",
-      told(server, "count", none, (info) => info.clients.connected),
+      told(server, "count", untold, (info) => info.clients.connected),
     ),
     of(
       "clientLimit",
-      told(server, "count", none, (info) => info.clients.most),
+      told(server, "count", untold, (info) => info.clients.most),
     ),
     of(
       "blockedClients",
-      told(server, "count", none, (info) => info.clients.blocked),
+      told(server, "count", untold, (info) => info.clients.blocked),
     ),
     of(
       "forkTime",
-      told(server, "duration", none, (info) => forkMs(info)),
+      told(server, "duration", untold, (info) => forkMs(info)),
     ),
     of(
       "fullCopies",
-      told(server, "count", none, (info) => info.statistics.fullSyncs),
+      told(server, "count", untold, (info) => info.statistics.fullSyncs),
     ),
     of(
       "unsavedChanges",
-      told(server, "count", none, (info) => info.persistence?.changesSinceSave ?? null),
+      told(server, "count", untold, (info) => info.persistence?.changesSinceSave ?? null),
     ),
     of(
       "lastSave",
-      told(server, "instant", none, (info) => info.persistence?.lastSavedAt ?? null),
+      told(server, "instant", untold, (info) => info.persistence?.lastSavedAt ?? null),
     ),
     of(
       "version",
-      told(server, "text", none, (info) => info.version),
+      told(server, "text", untold, (info) => info.version),
     ),
     of(
       "uptime",
-      told(server, "duration", none, (info) => info.uptimeSeconds * 1000),
+      told(server, "duration", untold, (info) => info.uptimeSeconds * 1000),
     ),
   ];
-}
-
-function limitOf({ memory }: RedisInfo): number | null {
-  return memory === null || memory.mostBytes === 0 ? null : memory.mostBytes;
 }
 
 function forkMs({ statistics }: RedisInfo): number | null {
@@ -109,7 +107,7 @@ function hitRatio(server: RedisServer): Figure {
   const { id } = server.info.evidence;
   if (hits === null || misses === null)
     return figureOf(server.info, "ratio", () => sentence("probe/needs-two-readings"));
-  return hits + misses === 0 ? missing(sentence("probe/nothing-read"), id) : known(hits / (hits + misses), "ratio", id);
+  return hits + misses === 0 ? none(sentence("probe/nothing-read"), id) : known(hits / (hits + misses), "ratio", id);
 }
 
 /** The latest calls that the servers themselves found slow, without their arguments. */

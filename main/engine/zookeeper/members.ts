@@ -2,7 +2,7 @@ import type { Figure, Unit } from "../../../contract/figure";
 import type { NamedFigure } from "../../../contract/health";
 import { sentence } from "../../../contract/sentence";
 import type { EngineMember } from "../engine";
-import { figureOf, known, missing } from "../figure-of";
+import { figureOf, known, missing, nothing } from "../figure-of";
 import type { EnsembleSnapshot, Server } from "./snapshot";
 
 /** One entry a server, with the figures of the members table. */
@@ -42,7 +42,7 @@ function figuresOf(server: Server): readonly NamedFigure[] {
   return [
     { name: "zookeeper/figure.epoch", figure: figureOf(server.srvr, "count", ({ epoch }) => epoch) },
     { name: "zookeeper/figure.counter", figure: figureOf(server.srvr, "count", ({ counter }) => counter) },
-    measured("synced", "count", "synced_followers"),
+    { name: "zookeeper/figure.synced", figure: syncedFigure(server) },
     measured("connections", "count", "num_alive_connections"),
     measured("waiting", "count", "outstanding_requests"),
     measured("latency", "duration", "avg_latency"),
@@ -63,11 +63,19 @@ export function measuredFigure({ measured }: Server, unit: Unit, field: string):
   return figureOf(measured, unit, (values) => values.number(field) ?? sentence("zookeeper/not-measured"));
 }
 
+/** Only a leader has followers. */
+function syncedFigure(server: Server): Figure {
+  return server.standing.kind === "leader"
+    ? measuredFigure(server, "count", "synced_followers")
+    : figureOf(server.measured, "count", () => nothing(sentence("zookeeper/not-the-leader")));
+}
+
 function fsyncFigure({ since, measured }: Server): Figure {
   return figureOf(measured, "duration", () => {
     if (since === null) return sentence("zookeeper/needs-two-readings");
     const [took, count] = [since.grown("sum_fsynctime"), since.grown("cnt_fsynctime")];
-    return took === null || count === null || count === 0 ? sentence("zookeeper/nothing-happened") : took / count;
+    if (took === null || count === null) return sentence("zookeeper/not-measured");
+    return count === 0 ? nothing(sentence("zookeeper/nothing-happened")) : took / count;
   });
 }
 
@@ -77,7 +85,7 @@ function cacheFigure({ since, measured }: Server): Figure {
     if (since === null) return sentence("zookeeper/needs-two-readings");
     const hits = since.grown("response_packet_cache_hits");
     const misses = since.grown("response_packet_cache_misses");
-    if (hits === null || misses === null || hits + misses === 0) return sentence("zookeeper/nothing-happened");
-    return hits / (hits + misses);
+    if (hits === null || misses === null) return sentence("zookeeper/not-measured");
+    return hits + misses === 0 ? nothing(sentence("zookeeper/nothing-happened")) : hits / (hits + misses);
   });
 }

@@ -114,7 +114,7 @@ export const failoverAfterLoss: RecoveryAction<SentinelSnapshot> = {
         sentence("redis-sentinel/warning.unsent-gone", { master: target }),
         sentence("redis-sentinel/warning.no-vote", {
           member: asked.member,
-          unseen: namesOf(snapshot.members.filter(isUntold)) || "-",
+          unseen: namesOf(snapshot.members.filter(isUntold)),
         }),
       ],
       restsOn: [holds.standing(target, lost.standing.kind)],

@@ -100,7 +100,7 @@ function sentinelIn(now: SentinelSnapshot, member: string): Sentinel | null {
 export function notSoleMaster(now: SentinelSnapshot, member: string): Sentence | null {
   return soleMaster(now)?.member === member
     ? null
-    : sentence("redis-sentinel/masters-are", { members: namesOf(mastersOf(now)) || "-" });
+    : sentence("redis-sentinel/masters-are", { members: namesOf(mastersOf(now)) });
 }
 
 /** A sentinel promotes by priority before it looks at the offset: none of those it prefers is further behind than allowed. */
