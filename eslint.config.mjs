@@ -1,4 +1,5 @@
 import js from "@eslint/js";
+import node from "eslint-plugin-n";
 import reactHooks from "eslint-plugin-react-hooks";
 import tseslint from "typescript-eslint";
 
@@ -43,6 +44,17 @@ export default tseslint.config(
     plugins: { "react-hooks": reactHooks },
     // No compiler memoizes these components, so a library that could not be memoized is no danger.
     rules: { ...reactHooks.configs.recommended.rules, "react-hooks/incompatible-library": "off" },
+  },
+  {
+    // What stands in for Electron where its download is refused runs Node 18.15: newer calls would fail there, and only there.
+    files: ["main/**/*.ts", "preload/**/*.ts", "contract/**/*.ts"],
+    plugins: { n: node },
+    settings: { node: { version: ">=18.15.0" } },
+    rules: {
+      // Both are there since Node 18, as experimental.
+      "n/no-unsupported-features/node-builtins": ["error", { ignores: ["Response", "util.parseArgs"] }],
+      "n/no-unsupported-features/es-builtins": "error",
+    },
   },
   { files: ["*.config.ts", "*.config.mjs", "test/**/*.config.ts"], rules: { "no-restricted-syntax": "off" } },
   {

@@ -108,10 +108,11 @@ function Found({ cluster, close }: { readonly cluster: DiscoveredCluster; readon
   const { word } = useWords();
   const [name, setName] = useState(cluster.suggestedName);
   const members = cluster.members.map(({ member }) => member).join(", ");
+  const title = word("ui/found", { engine: word(`${cluster.engine}/title`), members });
   return (
-    <Group align="end">
+    <Group align="end" role="group" aria-label={title}>
       <TextInput
-        label={word("ui/found", { engine: word(`${cluster.engine}/title`), members })}
+        label={title}
         aria-label={word("ui/name")}
         value={name}
         onChange={(event) => setName(event.currentTarget.value)}

@@ -1,12 +1,12 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import AxeBuilder from "@axe-core/playwright";
 import { expect, test, type Page } from "@playwright/test";
 import type { Cluster } from "../../contract/inventory";
 import { systemClock } from "../../main/clock";
 import { openJournal } from "../../main/recovery/journal";
 import { world } from "../recovery/world";
+import { accessibilityProblems } from "./accessibility";
 import { launchApp, picture, type Launched } from "./launch";
 
 test.describe.configure({ mode: "serial" });
@@ -45,20 +45,10 @@ async function looked(page: Page, name: string): Promise<void> {
       });
       await expect(page.locator("html")).toHaveAttribute("lang", language);
       await expect(page.locator("html")).toHaveAttribute("data-mantine-color-scheme", colours);
-      await faded(page);
+      expect(await accessibilityProblems(page)).toEqual([]);
       await picture(page, `${name}-${language === "en" ? "en" : "zh"}-${colours}`);
-      const { violations } = await new AxeBuilder({ page }).setLegacyMode().analyze();
-      expect(violations.map(({ id, nodes }) => `${id} ${nodes[0]?.html ?? ""}`)).toEqual([]);
     }
   }
-}
-
-/** Colours and the dialog fade in; contrast is measured when they have. */
-async function faded(page: Page): Promise<void> {
-  await page.evaluate(async () => {
-    const moving = document.getAnimations().filter(({ effect }) => effect?.getTiming().iterations !== Infinity);
-    await Promise.allSettled(moving.map(({ finished }) => finished));
-  });
 }
 
 function kept(): string {

@@ -1,10 +1,10 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import AxeBuilder from "@axe-core/playwright";
-import { expect, test, type Page } from "@playwright/test";
+import { expect, test } from "@playwright/test";
 import { recover } from "../demo/walk";
 import { startEmbeddedCluster, type EmbeddedCluster } from "../lab/embedded/embedded-cluster";
+import { accessibilityProblems } from "./accessibility";
 import { launchApp, picture, type Launched } from "./launch";
 
 test.describe.configure({ mode: "serial" });
@@ -65,7 +65,7 @@ test("balance and consistency show every member's word", async () => {
   await page.getByRole("tab", { name: "Consistency" }).click();
   await expect(page.getByText("All agree")).toHaveCount(3);
   await picture(page, "5-consistency");
-  expect(await problemsOf(page)).toEqual([]);
+  expect(await accessibilityProblems(page)).toEqual([]);
 });
 
 test("the logs are read, merged, explained and filtered", async () => {
@@ -83,7 +83,7 @@ test("a killed primary is critical, fails over, and rejoins", async () => {
   await lab.killPrimary();
   await expect(page.getByText("No server accepts writes. Gone: keel-1.")).toBeVisible();
   await picture(page, "6-critical");
-  expect(await problemsOf(page)).toEqual([]);
+  expect(await accessibilityProblems(page)).toEqual([]);
   await recover(page, "Fail over keel-2", () => picture(page, "7-plan"));
   await expect.poll(async () => (await lab.primary())?.name).toBe("keel-2");
   await page.getByLabel("What was seen").fill("keel-2 took over");
@@ -120,7 +120,7 @@ test("settings change the language and the colours at once", async () => {
   await page.getByRole("button", { name: /demo/ }).click();
   await expect(page.getByRole("heading", { name: "发现" })).toBeVisible();
   await picture(page, "11-dark-chinese");
-  expect(await problemsOf(page)).toEqual([]);
+  expect(await accessibilityProblems(page)).toEqual([]);
 });
 
 test("a core that is killed takes nothing of the window with it and comes back", async () => {
@@ -134,9 +134,3 @@ test("a core that is killed takes nothing of the window with it and comes back",
   await expect(page.getByText("核心已停止")).toBeHidden();
   await expect(page.getByRole("heading", { name: "发现" })).toBeVisible();
 });
-
-async function problemsOf(page: Page): Promise<readonly string[]> {
-  await page.waitForTimeout(300);
-  const { violations } = await new AxeBuilder({ page }).setLegacyMode().analyze();
-  return violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ""}`);
-}

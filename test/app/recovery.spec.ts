@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import AxeBuilder from "@axe-core/playwright";
-import { expect, test, type Page } from "@playwright/test";
+import { expect, test } from "@playwright/test";
 import { startEmbeddedCluster, type EmbeddedCluster } from "../lab/embedded/embedded-cluster";
+import { accessibilityProblems } from "./accessibility";
 import { launchApp, picture, type Launched } from "./launch";
 
 test.describe.configure({ mode: "serial" });
@@ -24,12 +24,6 @@ test.afterAll(async () => {
   await lab.stop();
   rmSync(directory, { recursive: true, force: true });
 });
-
-async function problemsOf(page: Page): Promise<readonly string[]> {
-  await page.waitForTimeout(300);
-  const { violations } = await new AxeBuilder({ page }).setLegacyMode().analyze();
-  return violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ""}`);
-}
 
 test("a plan says what is sent where, and neither Enter nor paste confirms it", async () => {
   const { page } = launched;
@@ -66,7 +60,7 @@ test("a plan says what is sent where, and neither Enter nor paste confirms it", 
   await page.keyboard.press("Enter");
   await expect(run).toBeVisible();
   await picture(page, "20-switchover-plan");
-  expect(await problemsOf(page)).toEqual([]);
+  expect(await accessibilityProblems(page)).toEqual([]);
 });
 
 test("a run is stopped after the step under way, says where it stands, and is undone", async () => {
@@ -85,7 +79,7 @@ test("a run is stopped after the step under way, says where it stands, and is un
   await expect(page.getByText("stopped between steps")).toBeVisible(patient);
   await expect(page.getByText(/You are here/)).toBeVisible();
   await picture(page, "21-stopped");
-  expect(await problemsOf(page)).toEqual([]);
+  expect(await accessibilityProblems(page)).toEqual([]);
   await page.getByRole("button", { name: "Plan the undo…" }).click(patient);
   await page.getByLabel("Confirmation").pressSequentially("demo");
   await picture(page, "22-undo-plan");
@@ -101,5 +95,5 @@ test("the runs can be read in the dark", async () => {
   await page.getByRole("button", { name: /demo/ }).click();
   await page.getByRole("tab", { name: "Recovery" }).click();
   await picture(page, "23-runs-dark");
-  expect(await problemsOf(page)).toEqual([]);
+  expect(await accessibilityProblems(page)).toEqual([]);
 });

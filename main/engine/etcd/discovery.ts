@@ -1,4 +1,5 @@
 import { sentence, type Sentence } from "../../../contract/sentence";
+import { urlOf } from "../../probe/parse/url";
 import type { NodeAccess } from "../../ssh/access";
 import type { Discovery, DiscoveryAsk, HostProcess, Sighted } from "../engine";
 import { controlText } from "../service";
@@ -151,7 +152,7 @@ function settingsOf(process: HostProcess, configured: Configured, node: string):
 }
 
 function urlsOf(list: string): readonly URL[] {
-  return list.split(",").flatMap((text) => (URL.canParse(text.trim()) ? [new URL(text.trim())] : []));
+  return list.split(",").flatMap((text) => urlOf(text.trim()) ?? []);
 }
 
 function isLoopback(host: string): boolean {

@@ -1,4 +1,5 @@
 import { sentence, type Sentence } from "../../../contract/sentence";
+import { urlOf } from "../../probe/parse/url";
 import type { NodeAccess } from "../../ssh/access";
 import type { Discovery, DiscoveryAsk, HostProcess, Sighted } from "../engine";
 import { controlText } from "../service";
@@ -177,7 +178,7 @@ function isOwn(listed: ListedMember, settings: PatroniSite["settings"], address:
 
 /** What another member's host may be known by: its name in the cluster first, its address last. */
 function namesOf({ name, host, apiUrl }: ListedMember): readonly string[] {
-  const api = apiUrl !== null && URL.canParse(apiUrl) ? new URL(apiUrl).hostname.replace(/^\[|\]$/g, "") : "";
+  const api = apiUrl === null ? "" : (urlOf(apiUrl)?.hostname.replace(/^\[|\]$/g, "") ?? "");
   return [...new Set([name, host ?? "", api])].filter((one) => one !== "" && !isLoopback(one));
 }
 
