@@ -21,6 +21,8 @@ export const requestNames = [
   "discovery:keep",
   "host-key:read",
   "host-key:replace",
+  "logins:read",
+  "logins:change",
   "logins:stopped",
   "logins:ask-again",
   "secrets:read",

@@ -13,7 +13,9 @@ import {
   discoverySchema,
   engineDescriptionSchema,
   knownHostSchema,
+  loginChangeSchema,
   loginSchema,
+  nodeSchema,
   questionSchema,
 } from "./inventory";
 import { logsSchema } from "./logs";
@@ -87,6 +89,18 @@ export const requests = {
       })
       .strict(),
     hostKeysSchema,
+  ),
+  "logins:read": request(clusterId, z.array(nodeSchema)),
+  /** Of these hosts of the cluster, in every cluster that has them. Refused while a recovery is under way. */
+  "logins:change": request(
+    z
+      .object({
+        clusterId: z.string().max(64),
+        nodes: z.array(z.string().max(255)).min(1).max(10_000),
+        change: loginChangeSchema.strict(),
+      })
+      .strict(),
+    z.array(nodeSchema),
   ),
   "logins:stopped": request(nothing, z.array(stoppedPasswordSchema)),
   /** The person's act after which passwords and passphrases are asked for again. */

@@ -25,6 +25,14 @@ export const loginSchema = z.object({
 });
 export type Login = z.infer<typeof loginSchema>;
 
+/** What a person sets anew of a kept host's login: null goes back to ssh_config and its defaults, what is left out stays. */
+export const loginChangeSchema = z.object({
+  user: loginSchema.shape.user.unwrap().nullable().optional(),
+  port: loginSchema.shape.port.unwrap().nullable().optional(),
+  transport: transportSchema.optional(),
+});
+export type LoginChange = z.infer<typeof loginChangeSchema>;
+
 export const settingValueSchema = z.union([z.string(), z.number(), z.boolean()]);
 export type SettingValue = z.infer<typeof settingValueSchema>;
 

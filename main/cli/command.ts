@@ -6,9 +6,10 @@ import type { Assessment } from "../../contract/assessment";
 import type { Gives, RequestName, Takes } from "../../contract/channels";
 import { importFormatSchema } from "../../contract/hosts";
 import type { Finding, Level } from "../../contract/health";
-import type { Login, Question, Transport } from "../../contract/inventory";
+import type { Login, LoginChange, Question, Transport } from "../../contract/inventory";
 import { say } from "../../contract/say";
 import { languageSchema, sentence, type Language, type Sentence } from "../../contract/sentence";
+import { visible } from "../../contract/visible";
 import { catalogues } from "../catalogue";
 import { createCore } from "../core";
 import type { Core } from "../core-port";
@@ -35,7 +36,9 @@ class Stop extends Error {}
 
 const options = {
   name: { type: "string" },
-  transport: { type: "string", default: "auto" },
+  transport: { type: "string" },
+  user: { type: "string" },
+  port: { type: "string" },
   "accept-host-key": { type: "string", multiple: true },
   format: { type: "string", default: "html" },
   out: { type: "string" },
@@ -51,11 +54,11 @@ const options = {
 export async function runCommand(argv: readonly string[], parts: CommandParts): Promise<number> {
   const parsed = parse(argv, parts);
   if (parsed === null) return 3;
-  const [command, subject] = parsed.positionals;
+  const [command, subject, host] = parsed.positionals;
   const language = languageSchema.catch("en").parse(parsed.values.language);
   const tell = (one: Sentence): string => say(catalogues[language], language, one);
   if (command === "verify-audit") return verifyAudit(subject ?? "", parsed.values.head ?? null, parts, tell);
-  if (command === undefined || !["add", "check", "report", "list", "import"].includes(command)) {
+  if (command === undefined || !["add", "login", "check", "report", "list", "import"].includes(command)) {
     parts.err(tell(sentence("cli/usage")));
     return 3;
   }
@@ -82,7 +85,9 @@ export async function runCommand(argv: readonly string[], parts: CommandParts): 
   try {
     switch (command) {
       case "add":
-        return await add(context, subject, parsed.values.name, parsed.values.transport);
+        return await add(context, subject, parsed.values.name, parsed.values.transport ?? "auto");
+      case "login":
+        return await logins(context, subject, host ?? null, parsed.values);
       case "check":
         return await check(context, subject);
       case "report":
@@ -171,11 +176,7 @@ async function add(
 ): Promise<number> {
   const { parts, tell } = context;
   if (host === undefined) return usage(context);
-  const transport = transports[transportName];
-  if (transport === undefined) {
-    parts.err(tell(sentence("cli/transport-unknown", { transport: transportName })));
-    return 3;
-  }
+  const transport = transportNamed(context, transportName);
   const login: Login = { host, ...(transport !== "auto" && { transport }) };
   const found = await ask(context, "discovery:start", { discoveryId: randomUUID(), login });
   for (const problem of found.problems) parts.err(tell(problem));
@@ -193,16 +194,59 @@ async function add(
   return 0;
 }
 
-async function assessed(context: Context, name: string): Promise<Assessment> {
+function transportNamed({ parts, tell }: Context, name: string): Transport {
+  const transport = transports[name];
+  if (transport !== undefined) return transport;
+  parts.err(tell(sentence("cli/transport-unknown", { transport: name })));
+  throw new Stop();
+}
+
+/** Sets what is given of one host's login, or of all; an empty value goes back to ssh_config. Then, or where nothing is given, they are listed. */
+async function logins(
+  context: Context,
+  name: string | undefined,
+  host: string | null,
+  given: { readonly user?: string; readonly port?: string; readonly transport?: string },
+): Promise<number> {
+  const { parts, tell } = context;
+  if (name === undefined) return usage(context);
+  const clusterId = await clusterNamed(context, name);
+  const { user, port } = given;
+  if (port !== undefined && !/^\d{0,5}$/.test(port)) {
+    parts.err(tell(sentence("cli/port-unknown", { port })));
+    return 3;
+  }
+  const change: LoginChange = {
+    ...(user !== undefined && { user: user === "" ? null : user }),
+    ...(port !== undefined && { port: port === "" ? null : Number(port) }),
+    ...(given.transport !== undefined && { transport: transportNamed(context, given.transport) }),
+  };
+  const kept = await ask(context, "logins:read", { clusterId });
+  const nodes = host === null ? kept.map(({ node }) => node) : [host];
+  const isAsked = Object.keys(change).length > 0;
+  const now = isAsked ? await ask(context, "logins:change", { clusterId, nodes, change }) : kept;
+  const shown = (value: string | number | undefined): string => visible(String(value ?? "-"));
+  for (const { node, login } of now) {
+    const { transport = "auto" } = login;
+    const typed = Object.keys(transports).find((one) => transports[one] === transport);
+    parts.out([shown(node), shown(login.host), shown(login.user), shown(login.port), shown(typed)].join("\t"));
+  }
+  return 0;
+}
+
+async function clusterNamed(context: Context, name: string): Promise<string> {
   const cluster = (await ask(context, "fleet:read", undefined)).find(
     (one) => one.name === name || one.clusterId === name,
   );
-  if (cluster === undefined) {
-    context.parts.out(`EVENKEEL UNKNOWN - ${context.tell(sentence("request/cluster-unknown", { cluster: name }))}`);
-    throw new Stop();
-  }
-  await ask(context, "cluster:refresh", { clusterId: cluster.clusterId });
-  const assessment = await ask(context, "cluster:read", { clusterId: cluster.clusterId });
+  if (cluster !== undefined) return cluster.clusterId;
+  context.parts.out(`EVENKEEL UNKNOWN - ${context.tell(sentence("request/cluster-unknown", { cluster: name }))}`);
+  throw new Stop();
+}
+
+async function assessed(context: Context, name: string): Promise<Assessment> {
+  const clusterId = await clusterNamed(context, name);
+  await ask(context, "cluster:refresh", { clusterId });
+  const assessment = await ask(context, "cluster:read", { clusterId });
   if (assessment !== null) return assessment;
   context.parts.out(`EVENKEEL UNKNOWN - ${context.tell(sentence("request/nothing-read-yet", { cluster: name }))}`);
   throw new Stop();

@@ -34,6 +34,7 @@ import { RequestError, type Handlers } from "./answer";
 import type { HostKeyDesk } from "./host-keys";
 import { createImportDesk, withImported } from "./imports";
 import type { KeptSecretsAsker } from "./kept-secrets";
+import { changeLogins } from "./logins";
 import type { Passwords } from "./passwords";
 import type { Questions } from "./questions";
 
@@ -86,14 +87,14 @@ export function createHandlers(parts: HandlerParts): CoreHandlers {
   };
   const recovering = (): Cluster | null =>
     parts.inventory.read().find(({ clusterId }) => parts.runner.openRun(clusterId) !== null) ?? null;
-  let followed = parts.hosts.read();
-  /** Nodes get links to where their names point now, also when another process imported; never under a recovery. */
+  let followed = { hosts: parts.hosts.read(), clusters: parts.inventory.read() };
+  /** Nodes get links to where their names point now, also when another process imported or changed a login; never under a recovery. */
   const followHosts = (): void => {
-    const hosts = parts.hosts.read();
-    if (hosts === followed || recovering() !== null) return;
-    followed = hosts;
-    for (const { node, login } of parts.inventory.read().flatMap(({ nodes }) => nodes))
-      parts.access.know(node, withImported(hosts, login));
+    const now = { hosts: parts.hosts.read(), clusters: parts.inventory.read() };
+    if ((now.hosts === followed.hosts && now.clusters === followed.clusters) || recovering() !== null) return;
+    followed = now;
+    for (const { node, login } of now.clusters.flatMap(({ nodes }) => nodes))
+      parts.access.know(node, withImported(now.hosts, login));
   };
   const fleet = (): ClusterSummary[] => {
     followHosts();
@@ -181,6 +182,14 @@ export function createHandlers(parts: HandlerParts): CoreHandlers {
     },
     "host-key:read": ({ login }) => parts.hostKeys.read(login),
     "host-key:replace": (replacement) => parts.hostKeys.replace(replacement),
+    "logins:read": ({ clusterId }) => Promise.resolve(clusterOf(clusterId).nodes),
+    "logins:change": ({ clusterId, ...asked }) => {
+      const changed = changeLogins(parts.inventory, clusterOf(clusterId), asked, recovering);
+      followHosts();
+      // What the new logins show is announced when it was read; the answer does not wait for it.
+      if (parts.core.watch) for (const one of changed) void parts.monitor.refresh(one.clusterId);
+      return Promise.resolve(clusterOf(clusterId).nodes);
+    },
     "logins:stopped": () => Promise.resolve([...parts.secrets.stopped()]),
     "logins:ask-again": () => {
       parts.secrets.askAgain();

@@ -1,16 +1,9 @@
 import { Alert, Button, Group, Modal, NativeSelect, NumberInput, Stack, Text, TextInput } from "@mantine/core";
 import { useEffect, useState, type ReactElement } from "react";
-import {
-  transports,
-  transportSchema,
-  type DiscoveredCluster,
-  type Discovery,
-  type KnownHost,
-  type Login,
-  type Transport,
-} from "../../contract/inventory";
+import type { DiscoveredCluster, Discovery, KnownHost, Login, Transport } from "../../contract/inventory";
 import { request } from "../api";
 import { useWords } from "../i18n/words";
+import { TransportSelect } from "../parts/transport-select";
 import { ask, useStore } from "../state/store";
 
 /** From one host to a kept cluster. */
@@ -70,14 +63,7 @@ export function AddCluster({ isOpen, close }: { readonly isOpen: boolean; readon
           <TextInput label={word("ui/user")} value={user} onChange={(event) => setUser(event.currentTarget.value)} />
           <NumberInput label={word("ui/port")} value={port} onChange={setPort} min={1} max={65535} />
         </Group>
-        <NativeSelect
-          label={word("ui/transport")}
-          description={word(`ui/transport.${transport}-help`)}
-          inputWrapperOrder={["label", "input", "description"]}
-          value={transport}
-          onChange={(event) => setTransport(transportSchema.parse(event.currentTarget.value))}
-          data={transports.map((value) => ({ value, label: word(`ui/transport.${value}`) }))}
-        />
+        <TransportSelect value={transport} change={setTransport} isFirst={false} />
         <Button onClick={() => void look()} loading={isLooking} disabled={host.trim() === ""}>
           {word("ui/find")}
         </Button>

@@ -6,6 +6,7 @@ import type { Finding, Level, NamedFigure } from "../../contract/health";
 import { useWords } from "../i18n/words";
 import { useEvidence } from "../parts/evidence-drawer";
 import { FigureText } from "../parts/figure-text";
+import { HostLogin } from "../parts/host-login";
 import { HistorySection } from "../parts/history-chart";
 import { LevelBadge, levelColours } from "../parts/level-badge";
 
@@ -49,6 +50,7 @@ export function HealthView({ assessment }: { readonly assessment: Assessment }):
           level: node.level,
           notes: [word(`ui/${node.reachability.state}`), ...(node.transport === null ? [] : [said(node.transport)])],
           figures: node.figures,
+          act: <HostLogin clusterId={assessment.clusterId} node={node.node} />,
         }))}
       />
     </Stack>
@@ -134,6 +136,7 @@ interface Row {
   readonly level: Level;
   readonly notes?: readonly string[];
   readonly figures: readonly NamedFigure[];
+  readonly act?: ReactElement;
 }
 
 function Figures({ rows }: { readonly rows: readonly Row[] }): ReactElement {
@@ -170,6 +173,7 @@ function FiguresOfOneKind({ names, rows }: FigureTable<Row>): ReactElement {
                     {note}
                   </Text>
                 ))}
+                {row.act}
               </Table.Th>
               <Table.Td>
                 <LevelBadge level={row.level} size="sm" />
