@@ -1,7 +1,7 @@
 import type { Balance, BalancePlan } from "../../contract/balance";
 import type { Figure, Unit } from "../../contract/figure";
 import { sentence } from "../../contract/sentence";
-import { known, missing, numberOf } from "./figure-of";
+import { known, missing, none, numberOf } from "./figure-of";
 
 export interface Shared {
   readonly measure: string;
@@ -18,17 +18,24 @@ export function judgeShares({ measure, unit, goal, tolerance, shares, plan }: Sh
   const skew = skewOf(shares.map(({ amount }) => amount));
   const ratio = numberOf(skew);
   const verdict =
-    tolerance === null ? "no-goal" : ratio === null ? "unknown" : ratio > tolerance ? "skewed" : "balanced";
+    tolerance === null
+      ? "no-goal"
+      : skew.state === "missing"
+        ? "unknown"
+        : (ratio ?? 0) > tolerance
+          ? "skewed"
+          : "balanced";
   return { measure, unit, goal, tolerance, shares: [...shares], skew, verdict, plan: plan ?? null };
 }
 
-/** Greatest share over mean. A share that is missing makes the skew missing: it could be the greatest. */
+/** Greatest share over mean. A share that is missing makes the skew missing: it could be the greatest. Nothing at all is shared out evenly. */
 export function skewOf(amounts: readonly Figure[]): Figure {
-  const numbers = amounts.map(numberOf);
   const gap = amounts.find((amount) => amount.state === "missing");
+  if (gap !== undefined) return missing(sentence("assess/share-missing"), gap.evidence);
   const first = amounts.find((amount) => amount.state === "known");
-  if (gap?.state === "missing") return missing(sentence("assess/share-missing"), gap.evidence);
-  const sum = numbers.reduce<number>((total, number) => total + (number ?? 0), 0);
-  if (first?.state !== "known" || sum === 0) return missing(sentence("assess/nothing-to-share"), null);
-  return known((Math.max(...numbers.map((number) => number ?? 0)) * numbers.length) / sum, "count", first.evidence);
+  if (first === undefined) return missing(sentence("assess/nothing-to-share"), null);
+  const numbers = amounts.map(numberOf).filter((number) => number !== null);
+  const sum = numbers.reduce((total, number) => total + number, 0);
+  if (sum === 0) return none(sentence("assess/nothing-to-share"), first.evidence);
+  return known((Math.max(...numbers) * numbers.length) / sum, "count", first.evidence);
 }

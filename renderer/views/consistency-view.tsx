@@ -32,11 +32,11 @@ function Witnesses({ table }: { readonly table: WitnessTable }): ReactElement {
   const { word } = useWords();
   return (
     <Card withBorder>
-      <Group justify="space-between">
+      <Group justify="space-between" align="start" wrap="nowrap">
         <Title order={2} size="h4">
           {word(table.claim)}
         </Title>
-        <Badge variant="light" color={colours[table.verdict]}>
+        <Badge variant="light" miw="max-content" color={colours[table.verdict]}>
           {word(`ui/verdict.${table.verdict}`)}
         </Badge>
       </Group>
@@ -48,7 +48,7 @@ function Witnesses({ table }: { readonly table: WitnessTable }): ReactElement {
               <Table.Td>
                 <FigureText figure={says} />
               </Table.Td>
-              <Table.Td>
+              <Table.Td style={{ whiteSpace: "nowrap" }}>
                 {agrees === null
                   ? `? ${word("ui/silent")}`
                   : agrees
