@@ -68,6 +68,16 @@ describe("the message catalogue", () => {
     expect(missing).toEqual([]);
   });
 
+  it("has the words of every fact that is said of ssh and of an import, so that none is English in another language", () => {
+    const own = texts("main/ssh") + texts("main/import");
+    const facts = own.matchAll(/\b(?:problem|what|why|stage): ("[^"]*"|`[^`]*`)/g);
+    const errors = own.matchAll(/new (?:Error|RangeError|ChannelRefused|ProxyGone)\(("[^"]*")\)/g);
+    const said = [...facts, ...errors].map((found) => (found[1] ?? "").slice(1, -1));
+    // What begins with another's words is theirs; an argument that no shell can be given is a fault of the caller, and reaches no person.
+    const others = /^(?:\$\{|an argument holds)/;
+    expect(said.filter((text) => english[text] === undefined && !others.test(text))).toEqual([]);
+  });
+
   it("has words for every kind of error, finding and recovery", () => {
     const codes = [
       ...sshErrorKinds.map((kind) => `ssh/${kind}`),

@@ -107,6 +107,17 @@ function hostFrom(name: string, cell: (column: Column) => string, file: string):
   return { name, login, groups: [...new Set(groups)].sort(), source: file };
 }
 
+function quoteProblem(code: string | undefined): string {
+  switch (code) {
+    case "CSV_QUOTE_NOT_CLOSED":
+      return "import/csv.quote-open";
+    case "INVALID_OPENING_QUOTE":
+      return "import/csv.quote-inside";
+    default:
+      return "import/csv.quote-behind";
+  }
+}
+
 function rowsOf(text: string, file: string, unreadable: ImportProblem[]): readonly Row[] {
   const rows: unknown = parse(text, {
     delimiter: separatorOf(text),
@@ -118,7 +129,7 @@ function rowsOf(text: string, file: string, unreadable: ImportProblem[]): readon
       const line = typeof error?.lines === "number" ? error.lines : null;
       // What the parser stumbles over after the first mark of a row says nothing new.
       if (unreadable.at(-1)?.line !== line || line === null)
-        unreadable.push(problem({ file, line }, "import/csv-broken", { problem: error?.code ?? "?" }));
+        unreadable.push(problem({ file, line }, "import/csv-broken", { problem: quoteProblem(error?.code) }));
       return undefined;
     },
   });

@@ -1,4 +1,4 @@
-import { isAlias, isMap, isScalar, LineCounter, parseDocument, type Document, type Node } from "yaml";
+import { isAlias, isMap, isScalar, LineCounter, parseDocument, type Document, type ErrorCode, type Node } from "yaml";
 import type { ImportProblem } from "../../contract/hosts";
 import type { Value } from "./ansible-value";
 import { problem, type Position } from "./found";
@@ -19,6 +19,33 @@ export interface Entry {
   readonly value: unknown;
 }
 
+const unclear = "import/yaml.unclear";
+const yamlProblems: Readonly<Record<ErrorCode, string>> = {
+  ALIAS_PROPS: "import/yaml.alias",
+  BAD_ALIAS: "import/yaml.alias",
+  BAD_COLLECTION_TYPE: unclear,
+  BAD_DIRECTIVE: "import/yaml.directive",
+  BAD_DQ_ESCAPE: "import/yaml.escape",
+  BAD_INDENT: "import/yaml.indent",
+  BAD_PROP_ORDER: unclear,
+  BAD_SCALAR_START: "import/yaml.scalar-start",
+  BLOCK_AS_IMPLICIT_KEY: "import/yaml.nested",
+  BLOCK_IN_FLOW: "import/yaml.nested",
+  DUPLICATE_KEY: unclear,
+  IMPOSSIBLE: unclear,
+  KEY_OVER_1024_CHARS: "import/yaml.long-key",
+  MISSING_CHAR: "import/yaml.missing",
+  MULTILINE_IMPLICIT_KEY: "import/yaml.missing",
+  MULTIPLE_ANCHORS: unclear,
+  MULTIPLE_DOCS: "import/yaml.documents",
+  MULTIPLE_TAGS: unclear,
+  NON_STRING_KEY: unclear,
+  RESOURCE_EXHAUSTION: "import/yaml.alias",
+  TAB_AS_INDENT: "import/yaml.tab",
+  TAG_RESOLVE_FAILED: "import/yaml.tag",
+  UNEXPECTED_TOKEN: "import/yaml.unexpected",
+};
+
 /** Reads as YAML 1.1, as Ansible does: `yes` is true and `022` is 18. */
 export function readYaml(text: string, file: string): YamlFile | ImportProblem {
   const lines = new LineCounter();
@@ -33,7 +60,9 @@ export function readYaml(text: string, file: string): YamlFile | ImportProblem {
   });
   const first = document.errors[0];
   if (first !== undefined)
-    return problem({ file, line: first.linePos?.[0].line ?? null }, "import/yaml-broken", { problem: first.code });
+    return problem({ file, line: first.linePos?.[0].line ?? null }, "import/yaml-broken", {
+      problem: yamlProblems[first.code],
+    });
   const positionOf = (node: unknown): Position => {
     const start = (node as Node | null)?.range?.[0];
     return { file, line: start === undefined ? null : lines.linePos(start).line };

@@ -23,7 +23,7 @@ export interface AgentKey {
 export async function listAgentKeys(socketPath: string): Promise<readonly AgentKey[]> {
   const answer = await ask(socketPath, Buffer.from([requestIdentities]), listMs);
   const reader = new WireReader(answer);
-  if (reader.byte() !== identitiesAnswer) throw new Error("the agent gave no list of keys");
+  if (reader.byte() !== identitiesAnswer) throw new Error("ssh/agent.no-list");
   const count = reader.uint32();
   const keys: AgentKey[] = [];
   while (keys.length < count && !reader.isAtEnd)
@@ -41,7 +41,7 @@ export async function signByAgent(
   const flags = hash === null ? 0 : hash === "sha256" ? rsaSha256 : rsaSha512;
   const message = Buffer.concat([Buffer.from([signRequest]), wireString(blob), wireString(data), wireUint32(flags)]);
   const reader = new WireReader(await ask(socketPath, message, signMs));
-  if (reader.byte() !== signResponse) throw new Error("the agent refused to sign");
+  if (reader.byte() !== signResponse) throw new Error("ssh/agent.refused");
   const signature = new WireReader(reader.string());
   signature.string();
   return Buffer.from(signature.string());
@@ -58,14 +58,14 @@ function ask(socketPath: string, message: Buffer, limitMs: number): Promise<Buff
       act();
     };
     const fail = (problem: string): void => settle(() => reject(new Error(problem)));
-    const timer = setTimeout(() => fail("the agent did not answer in time"), limitMs);
+    const timer = setTimeout(() => fail("ssh/agent.silent"), limitMs);
     socket.on("error", (error) => fail(error.message));
-    socket.on("close", () => fail("the agent closed the connection"));
+    socket.on("close", () => fail("ssh/agent.closed"));
     socket.on("data", (chunk) => {
       received = Buffer.concat([received, chunk]);
       if (received.length < 4) return;
       const length = received.readUInt32BE(0);
-      if (length > mostBytes) fail("the agent's answer is too long");
+      if (length > mostBytes) fail("ssh/agent.too-long");
       else if (received.length >= 4 + length) settle(() => resolve(received.subarray(4, 4 + length)));
     });
     socket.write(wireString(message));

@@ -8,7 +8,7 @@ import { TunnelSocket } from "./tunnel";
 
 /** The launcher on a session channel of ssh2. */
 export function openShellOf(client: Client, node: string, onLost: Connection["onLost"]): Promise<ShellChannel> {
-  const silent = { ms: channelOpenMs, error: () => new SshError("silent", node, { stage: "channel" }) };
+  const silent = { ms: channelOpenMs, error: () => new SshError("silent", node, { stage: "ssh/stage.channel" }) };
   const discard = (late: ShellChannel): void => late.close();
   return whileLinked(onLost, silent, discard, (resolve, reject) => {
     client.exec(launcher, (error, channel) => {

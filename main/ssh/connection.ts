@@ -71,9 +71,7 @@ export async function connect(login: ResolvedLogin, parts: ConnectionParts): Pro
           // A key that cannot sign is passed over like one that was refused; ssh2 goes on with the next.
           if (error.level !== "agent") loss.lose(lostError(hop, error, isGreeted));
         });
-        client.on("close", () =>
-          loss.lose(new SshError("link-lost", hop.host, { problem: "the connection was closed" })),
-        );
+        client.on("close", () => loss.lose(new SshError("link-lost", hop.host, { problem: "ssh/connection-closed" })));
         const until = await logIn(client, hop, stream, parts, loss);
         if (until !== null) certifiedUntil.push(until);
       });
@@ -101,7 +99,7 @@ async function dialThrough(below: Client, hop: ResolvedLogin, loss: Loss): Promi
     return await dialBy(below, target, stageMs, hop.host, loss.listen);
   } catch (error) {
     if (!(error instanceof SshError)) throw error;
-    if (error.kind === "deadline") throw new SshError("silent", hop.host, { stage: "jump" }, error);
+    if (error.kind === "deadline") throw new SshError("silent", hop.host, { stage: "ssh/stage.jump" }, error);
     if (error.kind !== "dial-refused") throw error;
     const problem = String(error.facts["problem"]);
     throw new SshError("unreachable", hop.host, { address: hop.hostName, port: hop.port, problem }, error);
@@ -121,7 +119,7 @@ async function logIn(
   let refusal: SshError | null = null;
   return new Promise<number | null>((resolve, reject) => {
     const patience = createPatience(hop.connectTimeoutMs + stageMs, () =>
-      reject(new SshError("silent", hop.host, { stage: "login" })),
+      reject(new SshError("silent", hop.host, { stage: "ssh/stage.login" })),
     );
     const asker = withdrawnWith(loss, parts.asker);
     const words = createServerWords();
@@ -209,6 +207,16 @@ function patiently(patience: Patience, asker: Asker): Asker {
   };
 }
 
+/** As ssh2 names what could not be agreed on. */
+const offers: Readonly<Record<string, string>> = {
+  "KEX method": "ssh/offer.exchange",
+  "Host key format": "ssh/offer.host-key",
+  "C->S cipher": "ssh/offer.cipher",
+  "S->C cipher": "ssh/offer.cipher",
+  "C->S MAC": "ssh/offer.mac",
+  "S->C MAC": "ssh/offer.mac",
+};
+
 function disagreed(hop: ResolvedLogin, handshake: HandshakeLog): SshError | null {
   const found = handshake.disagreement();
   if (found === null) return null;
@@ -216,7 +224,7 @@ function disagreed(hop: ResolvedLogin, handshake: HandshakeLog): SshError | null
   const names = theirs.split(",");
   if (what === "Host key format" && names.every((name) => isCertificateType(name)))
     return new SshError("host-certificate-needed", hop.host, { where: `${hop.hostName}:${hop.port}` });
-  return new SshError("no-common-algorithm", hop.host, { what, ours, theirs });
+  return new SshError("no-common-algorithm", hop.host, { what: offers[what] ?? what, ours, theirs });
 }
 
 function unsafeHandshake(hop: ResolvedLogin, agreed: NegotiatedAlgorithms, handshake: HandshakeLog): SshError | null {
@@ -247,7 +255,8 @@ function lostError(
   if (error.level === "client-authentication") return new SshError("login-refused", hop.host, facts, error);
   // A number is the reason the server gave for disconnecting.
   if (typeof error.code === "number") return new SshError("link-lost", hop.host, facts, error);
-  if (error.level === "client-timeout") return new SshError("silent", hop.host, { stage: "keepalive" }, error);
+  if (error.level === "client-timeout")
+    return new SshError("silent", hop.host, { stage: "ssh/stage.keepalive" }, error);
   if (error.code === "ENOTFOUND" || error.code === "EAI_AGAIN")
     return new SshError("unresolvable", hop.host, facts, error);
   if (error.code === "ECONNREFUSED") return new SshError("connection-refused", hop.host, facts, error);

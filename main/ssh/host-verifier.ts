@@ -37,7 +37,7 @@ export function createHostVerifier(
     if (proven === null) void isProven(key).then((accepted) => answer(accepted));
     else {
       const isSame = proven.equals(key);
-      if (!isSame) refuse(new SshError("host-key-unchecked", hop.host, { problem: "another key at a rekey" }));
+      if (!isSame) refuse(new SshError("host-key-unchecked", hop.host, { problem: "ssh/other-key-at-rekey" }));
       answer(isSame);
     }
     return undefined;

@@ -119,11 +119,11 @@ async function readIdentityFile(node: string, path: string, openKey: OpenKey): P
         return { ...beside, problem: new SshError("key-needs-system-ssh", node, { file: path, keyType }) };
       }
       case "unsupported":
-        return { ...beside, problem: new SshError("key-unsupported", node, { file: path, what: reading.what }) };
+        return { ...beside, problem: new SshError("key-unsupported", node, { file: path, ...reading.facts }) };
       case "broken":
         return { ...beside, problem: unreadable(reading.problem) };
       case "wrong-passphrase":
-        return { ...beside, problem: unreadable("it is damaged") };
+        return { ...beside, problem: unreadable("ssh/key.damaged") };
     }
   } catch (error) {
     // OpenSSH passes over identity files that do not exist; the agent may hold the key of one whose public half is here.

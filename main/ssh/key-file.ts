@@ -14,10 +14,9 @@ export async function readKeyFile(text: string, passphrase: Buffer | null): Prom
     if (text.startsWith("PuTTY-User-Key-File-")) return await readPuttyKey(text, passphrase);
     if (pemFrame.test(text)) return readPem(text, passphrase);
     if (text.includes("---- BEGIN SSH2 ENCRYPTED PRIVATE KEY"))
-      return { kind: "unsupported", what: "ssh.com's format" };
-    if (/^(ssh|ecdsa|sk)-\S+ AAAA/.test(text))
-      return { kind: "unsupported", what: "a public key where a private one is due" };
-    return { kind: "broken", problem: "it is in no format of OpenSSH or PuTTY" };
+      return { kind: "unsupported", facts: { what: "ssh/key.ssh-com" } };
+    if (/^(ssh|ecdsa|sk)-\S+ AAAA/.test(text)) return { kind: "unsupported", facts: { what: "ssh/key.public" } };
+    return { kind: "broken", problem: "ssh/key.no-format" };
   } catch (error) {
     return { kind: "broken", problem: error instanceof Error ? error.message : String(error) };
   }
@@ -36,7 +35,7 @@ function readPem(text: string, passphrase: Buffer | null): KeyReading {
     const object = createPrivateKey({ key: text, ...(isSealed && passphrase !== null && { passphrase }) });
     const key = privateKeyOf(object);
     return key === null
-      ? { kind: "unsupported", what: `a key of type ${object.asymmetricKeyType}` }
+      ? { kind: "unsupported", facts: { what: "ssh/key.of-type", keyType: object.asymmetricKeyType ?? "?" } }
       : { kind: "key", key };
   } catch (error) {
     // A wrong passphrase shows as padding, as ASN.1 or as a wrong length, by chance.

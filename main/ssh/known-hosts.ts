@@ -170,7 +170,7 @@ export function addKnownHost(file: string, name: string, keyType: string, key: s
       const bytes = Buffer.from(before === "" || before.endsWith("\n") ? line : `\n${line}`);
       // One write, so that two programs cannot interleave; a full disk may take a part of it and says so only by the count.
       const { bytesWritten } = await handle.write(bytes);
-      if (bytesWritten < bytes.length) throw new Error("the disk took only a part of the line");
+      if (bytesWritten < bytes.length) throw new Error("ssh/disk-took-part");
       await handle.sync();
     } finally {
       await handle.close();
@@ -195,7 +195,7 @@ export function removeKnownHost(file: string, name: string): Promise<readonly nu
       const kept = lines.filter((_raw, index) => !gone.includes(index + 1)).join("\n");
       if (await rewrite(file, before, kept)) return gone;
     }
-    throw new Error("other programs keep changing it");
+    throw new Error("ssh/others-keep-changing");
   });
 }
 

@@ -232,7 +232,7 @@ export function createLoginAttempts(login: ResolvedLogin, parts: LoginParts): Lo
     rounds += 1;
     if (rounds > mostRounds || prompts.length > mostPrompts)
       return parts.giveUp(
-        new SshError("login-ended", login.host, { ...facts, problem: "it asks without end", said: "–" }),
+        new SshError("login-ended", login.host, { ...facts, problem: "ssh/asks-without-end", said: "–" }),
       );
     const [first] = prompts;
     const isPassword = prompts.length === 1 && first?.echo !== true && passwordPrompt.test(first?.prompt ?? "");

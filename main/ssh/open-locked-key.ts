@@ -35,7 +35,7 @@ async function ask(node: string, identityFile: string, text: string, asker: Aske
       case "wrong-passphrase":
         continue;
       case "unsupported":
-        throw new SshError("key-unsupported", node, { file: identityFile, what: reading.what });
+        throw new SshError("key-unsupported", node, { file: identityFile, ...reading.facts });
       case "hardware":
         throw new SshError("key-needs-system-ssh", node, { file: identityFile, keyType: reading.keyType });
       case "broken":

@@ -39,10 +39,10 @@ const ciphers: Readonly<Record<string, Cipher>> = {
  */
 export async function readOpensshKey(bytes: Buffer, passphrase: Buffer | null): Promise<KeyReading> {
   if (bytes.subarray(0, magic.length).toString("latin1") !== magic)
-    return { kind: "broken", problem: "it does not begin as an OpenSSH key" };
+    return { kind: "broken", problem: "ssh/key.no-beginning" };
   const reader = new WireReader(bytes.subarray(magic.length));
   const [cipherName, kdfName, kdfOptions] = [reader.text(), reader.text(), reader.string()];
-  if (reader.uint32() !== 1) return { kind: "unsupported", what: "a file with several keys" };
+  if (reader.uint32() !== 1) return { kind: "unsupported", facts: { what: "ssh/key.several" } };
   const publicKey = Buffer.from(reader.string());
   const sealed = reader.string();
   const keyType = keyTypeOf(publicKey);
@@ -50,11 +50,11 @@ export async function readOpensshKey(bytes: Buffer, passphrase: Buffer | null): 
   if (cipherName === "none") return readPlain(sealed, "broken");
   const cipher = ciphers[cipherName];
   if (cipher === undefined || kdfName !== "bcrypt" || !getCiphers().includes(cipher.name))
-    return { kind: "unsupported", what: `the cipher ${cipherName}` };
+    return { kind: "unsupported", facts: { what: "ssh/key.cipher", cipher: cipherName } };
   if (passphrase === null) return { kind: "locked", publicKey };
   const options = new WireReader(kdfOptions);
   const [salt, rounds] = [options.string(), options.uint32()];
-  if (rounds > mostRounds) return { kind: "unsupported", what: `a passphrase drawn out over ${rounds} rounds` };
+  if (rounds > mostRounds) return { kind: "unsupported", facts: { what: "ssh/key.rounds", rounds: String(rounds) } };
   const drawn = await bcryptKey(passphrase, salt, rounds, cipher.keyBytes + cipher.ivBytes);
   const plain = decrypt(cipher, drawn, sealed, reader.rest());
   drawn.fill(0);
@@ -87,10 +87,12 @@ function decrypt(cipher: Cipher, drawn: Buffer, sealed: Buffer, tag: Buffer): Bu
 function readPlain(plain: Buffer, otherwise: "broken" | "wrong-passphrase"): KeyReading {
   const reader = new WireReader(plain);
   if (plain.length < 8 || reader.uint32() !== reader.uint32())
-    return otherwise === "broken" ? { kind: "broken", problem: "its check numbers differ" } : { kind: otherwise };
+    return otherwise === "broken" ? { kind: "broken", problem: "ssh/key.check-differs" } : { kind: otherwise };
   const type = reader.text();
   const key = readNumbers(type, reader);
-  return key === null ? { kind: "unsupported", what: `a key of type ${type}` } : { kind: "key", key };
+  return key === null
+    ? { kind: "unsupported", facts: { what: "ssh/key.of-type", keyType: type } }
+    : { kind: "key", key };
 }
 
 function readNumbers(type: string, reader: WireReader): PrivateKey | null {

@@ -18,7 +18,9 @@ export type KeyReading =
   | { readonly kind: "wrong-passphrase" }
   /** A FIDO key: the file is only a handle of it, the key itself is in a device. */
   | { readonly kind: "hardware"; readonly keyType: string }
-  | { readonly kind: "unsupported"; readonly what: string }
+  /** `what` is a code of the catalogue, filled with the others. */
+  | { readonly kind: "unsupported"; readonly facts: Readonly<Record<string, string>> & { readonly what: string } }
+  /** A code of the catalogue, or what the crypto library said. */
   | { readonly kind: "broken"; readonly problem: string };
 
 interface Curve {

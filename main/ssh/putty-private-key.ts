@@ -40,20 +40,26 @@ interface PuttyFile {
  */
 export async function readPuttyKey(text: string, passphrase: Buffer | null): Promise<KeyReading> {
   const file = parse(text);
-  if (file === null) return { kind: "broken", problem: "it is not whole, or of a version before 2 or after 3" };
+  if (file === null) return { kind: "broken", problem: "ssh/key.putty-not-whole" };
   const encryption = file.fields.get("Encryption") ?? "";
   if (encryption !== "none" && encryption !== "aes256-cbc")
-    return { kind: "unsupported", what: `the cipher ${encryption}` };
+    return { kind: "unsupported", facts: { what: "ssh/key.cipher", cipher: encryption } };
   const isSealed = encryption !== "none";
   if (isSealed && passphrase === null) return { kind: "locked", publicKey: file.publicKey };
   const secrets = await secretsOf(file, isSealed ? passphrase : null);
-  if (secrets === null) return { kind: "unsupported", what: `the key derivation ${file.fields.get("Key-Derivation")}` };
+  if (secrets === null)
+    return {
+      kind: "unsupported",
+      facts: { what: "ssh/key.derivation", derivation: file.fields.get("Key-Derivation") ?? "?" },
+    };
   const plain = isSealed ? decrypt(secrets, file.sealed) : file.sealed;
   if (!isAuthentic(file, encryption, plain, secrets.mac))
-    return isSealed ? { kind: "wrong-passphrase" } : { kind: "broken", problem: "its Private-MAC does not fit" };
+    return isSealed ? { kind: "wrong-passphrase" } : { kind: "broken", problem: "ssh/key.putty-mac" };
   const key = readNumbers(file, new WireReader(plain));
   plain.fill(0);
-  return key === null ? { kind: "unsupported", what: `a key of type ${file.algorithm}` } : { kind: "key", key };
+  return key === null
+    ? { kind: "unsupported", facts: { what: "ssh/key.of-type", keyType: file.algorithm } }
+    : { kind: "key", key };
 }
 
 function parse(text: string): PuttyFile | null {

@@ -92,7 +92,9 @@ export function createSessions(
   /** Shared by all who wait for it, so no deadline of one of them ends it. */
   async function begin(): Promise<ShellWorker> {
     const channel = await open(AbortSignal.timeout(workerPatienceMs)).catch((error: unknown) => {
-      throw error instanceof SshError ? error : new SshError("silent", parts.node, { stage: "channel" }, error);
+      throw error instanceof SshError
+        ? error
+        : new SshError("silent", parts.node, { stage: "ssh/stage.channel" }, error);
     });
     const begun = createShellWorker(channel, {
       ...parts,

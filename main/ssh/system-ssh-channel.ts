@@ -51,10 +51,10 @@ export async function openProxy(socket: Socket, ended: (problem: string) => void
     }
   });
   socket.on("error", (error) => over(error.message));
-  socket.on("close", () => over("the master ssh closed its control socket"));
+  socket.on("close", () => over("ssh/system-ssh.socket-closed"));
 
   await new Promise<void>((resolve, reject) => {
-    socket.once("close", () => reject(new Error("the master ssh closed its control socket")));
+    socket.once("close", () => reject(new Error("ssh/system-ssh.socket-closed")));
     receive = (packet) => {
       const type = new WireReader(packet).uint32();
       if (type === muxHello) socket.write(muxPacket(muxProxy, 1));
@@ -78,7 +78,7 @@ export async function openProxy(socket: Socket, ended: (problem: string) => void
 
   function open(type: string, details: readonly Buffer[]): Promise<ProxiedChannel> {
     return new Promise((resolve, reject) => {
-      if (isOver) return reject(new ProxyGone("the master ssh is gone"));
+      if (isOver) return reject(new ProxyGone("ssh/system-ssh.gone"));
       const id = lastId;
       lastId = (lastId + 1) % 0x7fffffff;
       const channel = new ProxiedChannel(socket, (error) => {
@@ -102,7 +102,7 @@ export async function openProxy(socket: Socket, ended: (problem: string) => void
     unixSocket: (path) => open("direct-streamlocal@openssh.com", [wireString(path), wireString(""), wireUint32(0)]),
     abandon: () => {
       over("abandoned");
-      for (const channel of channels.values()) channel.lost(new ProxyGone("the master ssh is gone"));
+      for (const channel of channels.values()) channel.lost(new ProxyGone("ssh/system-ssh.gone"));
       channels.clear();
     },
   };
@@ -159,7 +159,7 @@ class ProxiedChannel extends Duplex implements ShellChannel {
         this.answer(null);
         return "open";
       case messages.failure:
-        this.answer(new ChannelRefused("the request was refused"));
+        this.answer(new ChannelRefused("ssh/system-ssh.request-refused"));
         return "open";
       case messages.windowAdjust:
         this.remoteWindow += body.uint32();
@@ -182,7 +182,7 @@ class ProxiedChannel extends Duplex implements ShellChannel {
         return "open";
       case messages.close:
         this.sendClose();
-        this.lost(new ChannelRefused("the channel was closed"));
+        this.lost(new ChannelRefused("ssh/system-ssh.channel-closed"));
         return "over";
       default:
         return "open";

@@ -66,8 +66,8 @@ const readings: readonly Reading[] = [
     /^Unable to negotiate with .*?: (.+)$/m,
     ([, problem = ""]) => ({ kind: "no-common-algorithm", facts: { problem } }),
   ],
-  [/Connection timed out during banner exchange/, () => ({ kind: "silent", facts: { stage: "login" } })],
-  [/^Timeout, server .* not responding/m, () => ({ kind: "silent", facts: { stage: "keepalive" } })],
+  [/Connection timed out during banner exchange/, () => ({ kind: "silent", facts: { stage: "ssh/stage.login" } })],
+  [/^Timeout, server .* not responding/m, () => ({ kind: "silent", facts: { stage: "ssh/stage.keepalive" } })],
   // sshd drops a login beyond its limits without a word.
   [
     /^kex_exchange_identification: (Connection closed .+|read: Connection reset .+)$/m,

@@ -226,7 +226,7 @@ async function untilLoggedIn(parts: {
   await new Promise<void>((resolve, reject) => {
     const begin = (): Patience =>
       createPatience(resolved.connectTimeoutMs + loginMs, () =>
-        reject(new SshError("silent", resolved.host, { stage: "login" })),
+        reject(new SshError("silent", resolved.host, { stage: "ssh/stage.login" })),
       );
     let patience = begin();
     let hopsThrough = 0;
@@ -266,7 +266,7 @@ async function proxyOf(controlPath: string, loss: Loss, resolved: ResolvedLogin)
 function connectionOf(channels: ProxiedChannels, login: ResolvedLogin, loss: Loss): Connection {
   const node = login.host;
   loss.listen(() => channels.abandon());
-  const silent = { ms: channelOpenMs, error: () => new SshError("silent", node, { stage: "channel" }) };
+  const silent = { ms: channelOpenMs, error: () => new SshError("silent", node, { stage: "ssh/stage.channel" }) };
   return {
     login,
     openShell: () =>

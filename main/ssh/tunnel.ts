@@ -21,7 +21,7 @@ export class TunnelSocket extends Duplex {
     channel.on("close", () => {
       this.isGone = true;
       if (!this.readableEnded && this.readable) this.push(null);
-      this.written?.(new Error("the other side closed the connection"));
+      this.written?.(new Error("ssh/connection-closed"));
     });
     this.once("close", stopListening);
   }
@@ -36,7 +36,7 @@ export class TunnelSocket extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    if (this.isGone) return done(new Error("the other side closed the connection"));
+    if (this.isGone) return done(new Error("ssh/connection-closed"));
     this.written = (error) => {
       this.written = null;
       done(error);

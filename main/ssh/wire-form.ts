@@ -17,7 +17,7 @@ export class WireReader {
 
   string(): Buffer {
     const length = this.uint32();
-    if (this.at + length > this.bytes.length) throw new RangeError("a string reaches beyond its end");
+    if (this.at + length > this.bytes.length) throw new RangeError("ssh/key.cut");
     this.at += length;
     return this.bytes.subarray(this.at - length, this.at);
   }

@@ -16,7 +16,7 @@ interface Profile {
   readonly hostKeyTypes?: SshdOptions["hostKeyTypes"];
 }
 
-const kex = "KEX method";
+const kex = "ssh/offer.exchange";
 const profiles: readonly Profile[] = [
   { title: "a server of AES-GCM alone", config: ["Ciphers aes256-gcm@openssh.com"] },
   { title: "a server of AES-CTR alone", config: ["Ciphers aes128-ctr"] },
@@ -32,7 +32,7 @@ const profiles: readonly Profile[] = [
   {
     title: "refuses a server of CBC alone",
     config: ["Ciphers aes256-cbc"],
-    refused: { what: "C->S cipher", theirs: "aes256-cbc" },
+    refused: { what: "ssh/offer.cipher", theirs: "aes256-cbc" },
   },
   {
     title: "refuses a server of SHA-1 key exchange alone",
@@ -52,13 +52,13 @@ const profiles: readonly Profile[] = [
   {
     title: "refuses a server of HMAC-SHA1 alone",
     config: ["Ciphers aes128-ctr", "MACs hmac-sha1"],
-    refused: { what: "C->S MAC", theirs: "hmac-sha1" },
+    refused: { what: "ssh/offer.mac", theirs: "hmac-sha1" },
   },
   {
     title: "refuses a host key signed with SHA-1 alone",
     config: ["HostKeyAlgorithms ssh-rsa"],
     hostKeyTypes: ["rsa"],
-    refused: { what: "Host key format", theirs: "ssh-rsa" },
+    refused: { what: "ssh/offer.host-key", theirs: "ssh-rsa" },
   },
 ];
 

@@ -175,10 +175,10 @@ describe.skipIf(systemSshd() === null && process.env.CI !== "true")("keys that r
     const path = join(directory, "odd");
     writeFileSync(path, files["ssh.com's format"] ?? "");
     const odd = await refusalOf(loginTo(sshd.port, { identityFiles: [path], ...knownHosts() }));
-    expect([odd.kind, odd.facts.what]).toEqual(["key-unsupported", "ssh.com's format"]);
+    expect([odd.kind, odd.facts.what]).toEqual(["key-unsupported", "ssh/key.ssh-com"]);
     execFileSync("ssh-keygen", ["-q", "-t", "dsa", "-N", "", "-f", `${path}-dsa`]);
     const dsa = await refusalOf(loginTo(sshd.port, { identityFiles: [`${path}-dsa`], ...knownHosts() }));
-    expect([dsa.kind, dsa.facts.what]).toEqual(["key-unsupported", "a key of type ssh-dss"]);
+    expect([dsa.kind, dsa.facts.what]).toEqual(["key-unsupported", "ssh/key.of-type"]);
     writeFileSync(path, "hello");
     expect((await refusalOf(loginTo(sshd.port, { identityFiles: [path], ...knownHosts() }))).kind).toBe(
       "key-unreadable",
