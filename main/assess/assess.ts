@@ -1,6 +1,6 @@
 import type { Assessment } from "../../contract/assessment";
 import type { Evidence } from "../../contract/figure";
-import type { Finding, Level, MemberView, NodeView, Subject } from "../../contract/health";
+import type { Finding, FindingCode, Level, MemberView, NodeView, Subject } from "../../contract/health";
 import type { Cluster } from "../../contract/inventory";
 import type { RecoveryOffer } from "../../contract/recovery";
 import { sentence, type Sentence } from "../../contract/sentence";
@@ -88,13 +88,23 @@ function sight<S>(rules: readonly HealthRule<S>[], snapshot: S): readonly Findin
   );
 }
 
-/** A finding is folded under another only while that other is seen for certain: a doubt explains nothing away. */
+/**
+ * A finding is folded under another only while that other is seen for certain: a doubt explains nothing away. The one exception
+ * is a member that is not read for the very reason its host is not reached: that is one trouble and not two.
+ */
 function explain(rules: readonly HealthRule<unknown>[], findings: readonly Finding[]): readonly Finding[] {
   const certain = new Set(findings.filter((finding) => finding.level !== "unknown").map((finding) => finding.code));
   const explainers = rules.filter((rule) => certain.has(rule.code));
+  const hostDoubts = new Map(
+    findings.flatMap(({ subject, reason, code }) =>
+      subject.kind === "node" && reason !== undefined ? [[JSON.stringify(reason), code] as const] : [],
+    ),
+  );
+  const doubted = ({ subject, reason }: Finding): FindingCode | undefined =>
+    subject.kind === "member" ? hostDoubts.get(JSON.stringify(reason)) : undefined;
   return findings.map((finding) => ({
     ...finding,
-    explainedBy: explainers.find((rule) => rule.explains?.includes(finding.code))?.code ?? null,
+    explainedBy: explainers.find((rule) => rule.explains?.includes(finding.code))?.code ?? doubted(finding) ?? null,
   }));
 }
 

@@ -1,4 +1,5 @@
-import { Button, Checkbox, Code, Group, Modal, PasswordInput, Stack, Text } from "@mantine/core";
+import { Alert, Button, Checkbox, Code, Group, Modal, PasswordInput, Stack, Text } from "@mantine/core";
+import { IconAlertTriangle } from "@tabler/icons-react";
 import { useEffect, useState, type ReactElement } from "react";
 import type { Answer, Question } from "../../contract/inventory";
 import type { KeyStorageState } from "../../contract/secrets";
@@ -55,6 +56,11 @@ function Asked({ question }: { readonly question: Question }): ReactElement {
             <Text size="sm">{word("ui/q.host-key-help")}</Text>
             <Code block fz="md">{`${question.address}\n${question.keyType}\n${question.fingerprint}`}</Code>
           </>
+        )}
+        {"attempt" in question && question.attempt > 1 && (
+          <Alert color="orange" icon={<IconAlertTriangle aria-hidden />}>
+            {word("ui/q.wrong", { attempt: question.attempt })}
+          </Alert>
         )}
         <HostWords question={question} />
         {!isKey &&

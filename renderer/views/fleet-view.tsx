@@ -77,6 +77,11 @@ function FleetTable({ fleet }: { readonly fleet: readonly ClusterSummary[] }): R
               </Table.Td>
               <Table.Td>
                 <LevelBadge level={one.level} />
+                {one.unknowns > 0 && (
+                  <Text size="xs" mt={4}>
+                    {word("ui/unknowns", { count: one.unknowns })}
+                  </Text>
+                )}
               </Table.Td>
               <Table.Td>{one.worstFinding === null ? "" : said(one.worstFinding)}</Table.Td>
               <Table.Td>

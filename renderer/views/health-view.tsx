@@ -30,7 +30,6 @@ export function HealthView({ assessment }: { readonly assessment: Assessment }):
         {word("ui/tolerance")}
       </Title>
       <Tolerances assessment={assessment} />
-      <HistorySection assessment={assessment} />
       <Title order={2} size="h3">
         {word("ui/members")}
       </Title>
@@ -53,6 +52,7 @@ export function HealthView({ assessment }: { readonly assessment: Assessment }):
           act: <HostLogin clusterId={assessment.clusterId} node={node.node} />,
         }))}
       />
+      <HistorySection assessment={assessment} />
     </Stack>
   );
 }
@@ -60,7 +60,7 @@ export function HealthView({ assessment }: { readonly assessment: Assessment }):
 function FindingCard({ finding, all }: { readonly finding: Finding; readonly all: readonly Finding[] }): ReactElement {
   const { word, said, has } = useWords();
   const show = useEvidence();
-  const folded = all.filter(({ explainedBy }) => explainedBy === finding.code);
+  const folded = all.filter((one) => isFoldedUnder(one, finding));
   const more = (part: string): string =>
     has(`${finding.code}.${part}`) ? said({ code: `${finding.code}.${part}`, facts: finding.facts }) : "";
   return (
@@ -76,7 +76,7 @@ function FindingCard({ finding, all }: { readonly finding: Finding; readonly all
         <LevelBadge level={finding.level} />
       </Group>
       {finding.reason !== undefined && (
-        <Text size="sm" fs="italic">
+        <Text size="sm" mt={2}>
           {said(finding.reason)}
         </Text>
       )}
@@ -108,6 +108,12 @@ function FindingCard({ finding, all }: { readonly finding: Finding; readonly all
       )}
     </Card>
   );
+}
+
+/** Of several hosts that are not reached, each has its own members under it. */
+function isFoldedUnder(one: Finding, { code, reason }: Finding): boolean {
+  if (one.explainedBy !== code) return false;
+  return reason === undefined || JSON.stringify(one.reason) === JSON.stringify(reason);
 }
 
 function Tolerances({ assessment }: { readonly assessment: Assessment }): ReactElement {
@@ -166,10 +172,10 @@ function FiguresOfOneKind({ names, rows }: FigureTable<Row>): ReactElement {
         <Table.Tbody>
           {rows.map((row) => (
             <Table.Tr key={row.name}>
-              <Table.Th scope="row">
+              <Table.Th scope="row" className="whole">
                 {row.name}
                 {row.notes?.map((note) => (
-                  <Text key={note} size="xs" c="dimmed" maw={240}>
+                  <Text key={note} size="xs" c="dimmed" maw={240} style={{ whiteSpace: "normal" }}>
                     {note}
                   </Text>
                 ))}

@@ -1,13 +1,13 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test, type Page } from "@playwright/test";
+import { expect, test } from "@playwright/test";
 import type { Cluster } from "../../contract/inventory";
 import { systemClock } from "../../main/clock";
 import { openJournal } from "../../main/recovery/journal";
 import { world } from "../recovery/world";
-import { accessibilityProblems } from "./accessibility";
-import { launchApp, picture, type Launched } from "./launch";
+import { launchApp, type Launched } from "./launch";
+import { looked } from "./look";
 
 test.describe.configure({ mode: "serial" });
 
@@ -30,25 +30,6 @@ async function chosen(path: string | null): Promise<void> {
   await launched.app.evaluate(({ dialog }, file) => {
     dialog.showOpenDialog = () => Promise.resolve({ canceled: file === null, filePaths: file === null ? [] : [file] });
   }, path);
-}
-
-/** The same state in both languages and both colours: a picture of each, and nothing in the way of anyone. */
-async function looked(page: Page, name: string): Promise<void> {
-  const standard = await page.evaluate(() => window.evenkeel.request["preferences:read"](undefined));
-  if (!standard.ok) throw new Error(standard.sentence.code);
-  for (const language of ["zh-CN", "en"] as const) {
-    for (const colours of ["dark", "light"] as const) {
-      await page.evaluate((one) => window.evenkeel.request["preferences:write"](one), {
-        ...standard.value,
-        language,
-        colours,
-      });
-      await expect(page.locator("html")).toHaveAttribute("lang", language);
-      await expect(page.locator("html")).toHaveAttribute("data-mantine-color-scheme", colours);
-      expect(await accessibilityProblems(page)).toEqual([]);
-      await picture(page, `${name}-${language === "en" ? "en" : "zh"}-${colours}`);
-    }
-  }
 }
 
 function kept(): string {

@@ -1,32 +1,15 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@playwright/test";
 import { recover } from "../demo/walk";
-import { startEmbeddedCluster, type EmbeddedCluster } from "../lab/embedded/embedded-cluster";
 import { accessibilityProblems } from "./accessibility";
-import { launchApp, picture, type Launched } from "./launch";
+import { picture } from "./launch";
+import { oneWorld } from "./world";
 
-test.describe.configure({ mode: "serial" });
-
-let lab: EmbeddedCluster;
-let launched: Launched;
-let directory: string;
-
-test.beforeAll(async () => {
-  lab = await startEmbeddedCluster();
-  directory = mkdtempSync(join(tmpdir(), "evenkeel-app-"));
-  launched = await launchApp(directory, lab.sshConfigPath);
-});
-
-test.afterAll(async () => {
-  await launched.app.close();
-  await lab.stop();
-  rmSync(directory, { recursive: true, force: true });
-});
+const world = oneWorld();
 
 test("the window is locked: no node, no other origin, no new window, no permission", async () => {
-  const { app, page } = launched;
+  const { app, page } = world();
   expect(page.url()).toBe("app://evenkeel/index.html");
   const found = await page.evaluate(async () => ({
     node: typeof (globalThis as { require?: unknown }).require,
@@ -41,7 +24,7 @@ test("the window is locked: no node, no other origin, no new window, no permissi
 });
 
 test("a cluster is added from one host", async () => {
-  const { page } = launched;
+  const { page } = world();
   await picture(page, "1-empty-fleet");
   await page.getByRole("button", { name: "Add a cluster" }).click();
   await page.getByLabel("One host of the cluster").fill("keel-1");
@@ -58,7 +41,7 @@ test("a cluster is added from one host", async () => {
 });
 
 test("balance and consistency show every member's word", async () => {
-  const { page } = launched;
+  const { page } = world();
   await page.getByRole("tab", { name: "Balance" }).click();
   await expect(page.getByRole("heading", { name: "Connections" })).toBeVisible();
   await picture(page, "4-balance");
@@ -69,7 +52,7 @@ test("balance and consistency show every member's word", async () => {
 });
 
 test("the logs are read, merged, explained and filtered", async () => {
-  const { page } = launched;
+  const { page } = world();
   await page.getByRole("tab", { name: "Logs" }).click();
   await expect(page.getByText("The server accepts connections.").first()).toBeVisible();
   await picture(page, "5-logs");
@@ -78,7 +61,7 @@ test("the logs are read, merged, explained and filtered", async () => {
 });
 
 test("a killed primary is critical, fails over, and rejoins", async () => {
-  const { page } = launched;
+  const { page, lab } = world();
   await page.getByRole("tab", { name: "Health" }).click();
   await lab.killPrimary();
   await expect(page.getByText("No server accepts writes. Gone: keel-1.")).toBeVisible();
@@ -99,7 +82,7 @@ test("a killed primary is critical, fails over, and rejoins", async () => {
 });
 
 test("the report tells the story", async () => {
-  const { app, page } = launched;
+  const { app, page, directory } = world();
   const path = join(directory, "demo.html");
   await app.evaluate(({ dialog }, chosen) => {
     dialog.showSaveDialog = () => Promise.resolve({ canceled: false, filePath: chosen });
@@ -112,7 +95,7 @@ test("the report tells the story", async () => {
 });
 
 test("settings change the language and the colours at once", async () => {
-  const { page } = launched;
+  const { page } = world();
   await page.getByRole("button", { name: "Settings" }).click();
   await page.getByText("Dark", { exact: true }).click();
   await page.getByText("简体中文").click();
@@ -124,7 +107,7 @@ test("settings change the language and the colours at once", async () => {
 });
 
 test("a core that is killed takes nothing of the window with it and comes back", async () => {
-  const { app, page } = launched;
+  const { app, page } = world();
   const pid = await app.evaluate(
     ({ app: shell }) => shell.getAppMetrics().find(({ name }) => name === "Evenkeel core")?.pid ?? -1,
   );

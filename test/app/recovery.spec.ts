@@ -1,38 +1,14 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { expect, test } from "@playwright/test";
-import { startEmbeddedCluster, type EmbeddedCluster } from "../lab/embedded/embedded-cluster";
 import { accessibilityProblems } from "./accessibility";
-import { launchApp, picture, type Launched } from "./launch";
-
-test.describe.configure({ mode: "serial" });
+import { picture } from "./launch";
+import { addDemo, oneWorld } from "./world";
 
 const patient = { timeout: 90_000 };
-let lab: EmbeddedCluster;
-let launched: Launched;
-let directory: string;
-
-test.beforeAll(async () => {
-  lab = await startEmbeddedCluster();
-  directory = mkdtempSync(join(tmpdir(), "evenkeel-recovery-"));
-  launched = await launchApp(directory, lab.sshConfigPath);
-});
-
-test.afterAll(async () => {
-  await launched.app.close();
-  await lab.stop();
-  rmSync(directory, { recursive: true, force: true });
-});
+const world = oneWorld();
 
 test("a plan says what is sent where, and neither Enter nor paste confirms it", async () => {
-  const { page } = launched;
-  await page.getByRole("button", { name: "Add a cluster" }).click();
-  await page.getByLabel("One host of the cluster").fill("keel-1");
-  await page.getByRole("button", { name: "Find the cluster" }).click();
-  await page.getByLabel("Name", { exact: true }).fill("demo");
-  await page.getByRole("button", { name: "Keep", exact: true }).click();
-  await page.getByRole("row", { name: /demo/ }).getByRole("button").click();
+  const { page } = world();
+  await addDemo(page);
   await page.getByRole("tab", { name: "Recovery" }).click();
   await page.getByRole("button", { name: "Switch over keel-2" }).click(patient);
   await expect(page.getByText("The plan rests on this")).toBeVisible(patient);
@@ -64,7 +40,7 @@ test("a plan says what is sent where, and neither Enter nor paste confirms it", 
 });
 
 test("a run is stopped after the step under way, says where it stands, and is undone", async () => {
-  const { page } = launched;
+  const { page } = world();
   // The first step takes a third of a second; a person is not that quick, and the test must be.
   await page.evaluate(() => {
     const watcher = new MutationObserver(() => {
@@ -85,11 +61,11 @@ test("a run is stopped after the step under way, says where it stands, and is un
   await picture(page, "22-undo-plan");
   await page.getByRole("button", { name: "Undo it" }).click();
   await expect(page.getByText("undone", { exact: true })).toBeVisible(patient);
-  await expect.poll(async () => (await lab.primary())?.name).toBe("keel-1");
+  await expect.poll(async () => (await world().lab.primary())?.name).toBe("keel-1");
 });
 
 test("the runs can be read in the dark", async () => {
-  const { page } = launched;
+  const { page } = world();
   await page.getByRole("button", { name: "Settings" }).click();
   await page.getByText("Dark", { exact: true }).click();
   await page.getByRole("button", { name: /demo/ }).click();

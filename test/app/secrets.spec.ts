@@ -2,12 +2,12 @@ import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
-import AxeBuilder from "@axe-core/playwright";
 import { expect, test, type Page } from "@playwright/test";
 import { freePort } from "../lab/free-port";
 import { startKeyring, whyNoKeyring, type Keyring } from "../lab/keyring";
 import { startSshd, type Sshd } from "../lab/sshd";
 import { electronProgram } from "../setup/electron-runtime.mjs";
+import { accessibilityProblems } from "./accessibility";
 import { attachTo, launchApp, picture, type Attached } from "./launch";
 
 test.describe.configure({ mode: "serial" });
@@ -73,18 +73,12 @@ async function openSettings(page: Page): Promise<void> {
   await expect(page.getByRole("heading", { name: "Kept passwords" })).toBeVisible();
 }
 
-async function problemsOf(page: Page): Promise<readonly string[]> {
-  await page.mouse.move(2, 2);
-  await page.waitForTimeout(300);
-  // A question above another dialog: each brings a header of its own.
-  const stacked = ["landmark-no-duplicate-banner", "landmark-unique"];
-  const { violations } = await new AxeBuilder({ page }).setLegacyMode().disableRules(stacked).analyze();
-  return violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html ?? ""}`);
-}
+// A question above another dialog: each brings a header of its own.
+const stacked = ["landmark-no-duplicate-banner", "landmark-unique"];
 
 async function inTheDark(page: Page, name: string): Promise<void> {
   await page.emulateMedia({ colorScheme: "dark" });
-  expect(await problemsOf(page)).toEqual([]);
+  expect(await accessibilityProblems(page, stacked)).toEqual([]);
   await picture(page, name);
   await page.emulateMedia({ colorScheme: null });
 }
@@ -112,7 +106,7 @@ test("where the desktop's key storage protects nothing, nothing is kept and the 
     await askFor(page);
     await expect(question(page).getByText("Nothing can be kept here")).toBeVisible(patient);
     await expect(question(page).getByRole("checkbox")).toHaveCount(0);
-    expect(await problemsOf(page)).toEqual([]);
+    expect(await accessibilityProblems(page, stacked)).toEqual([]);
     await picture(page, "secrets-not-kept");
     const before = logins();
     await expect(question(page).getByLabel(/^Passphrase of /)).toBeFocused();
@@ -174,7 +168,7 @@ test.describe("on a desktop with a keyring", () => {
     await question(page)
       .getByRole("checkbox", { name: /^Keep it in this desktop's key storage/ })
       .check(patient);
-    expect(await problemsOf(page)).toEqual([]);
+    expect(await accessibilityProblems(page, stacked)).toEqual([]);
     await picture(page, "secrets-question");
     await inTheDark(page, "secrets-question-dark");
     const before = logins();
@@ -183,7 +177,7 @@ test.describe("on a desktop with a keyring", () => {
     await page.keyboard.press("Escape");
     await openSettings(page);
     await expect(page.getByText(`Passphrase of ${key}`)).toBeVisible();
-    expect(await problemsOf(page)).toEqual([]);
+    expect(await accessibilityProblems(page, stacked)).toEqual([]);
     await page.getByRole("heading", { name: "Kept passwords" }).scrollIntoViewIfNeeded();
     await picture(page, "secrets-settings");
     await inTheDark(page, "secrets-settings-dark");

@@ -1,57 +1,19 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import AxeBuilder from "@axe-core/playwright";
-import { expect, test, type Page } from "@playwright/test";
+import { expect, test } from "@playwright/test";
 import type { Cluster } from "../../contract/inventory";
-import { startEmbeddedCluster, type EmbeddedCluster } from "../lab/embedded/embedded-cluster";
-import { launchApp, picture, type Launched } from "./launch";
+import { picture } from "./launch";
+import { looked } from "./look";
+import { oneWorld } from "./world";
 
-test.describe.configure({ mode: "serial" });
-
-let lab: EmbeddedCluster;
-let launched: Launched;
-let directory: string;
-
-test.beforeAll(async () => {
-  lab = await startEmbeddedCluster();
-  directory = mkdtempSync(join(tmpdir(), "evenkeel-transport-app-"));
-  launched = await launchApp(directory, lab.sshConfigPath);
-});
-
-test.afterAll(async () => {
-  await launched.app.close();
-  await lab.stop();
-  rmSync(directory, { recursive: true, force: true });
-});
+const world = oneWorld();
 
 const kept = (): Cluster | undefined =>
-  (JSON.parse(readFileSync(join(directory, "inventory.json"), "utf8")) as Cluster[])[0];
+  (JSON.parse(readFileSync(join(world().directory, "inventory.json"), "utf8")) as Cluster[])[0];
 const transportsKept = (): readonly unknown[] | undefined => kept()?.nodes.map(({ login }) => login.transport);
 
-/** A picture in both colours and both languages. */
-async function looked(page: Page, name: string): Promise<void> {
-  const standard = await page.evaluate(() => window.evenkeel.request["preferences:read"](undefined));
-  if (!standard.ok) throw new Error(standard.sentence.code);
-  for (const language of ["zh-CN", "en"] as const) {
-    for (const colours of ["dark", "light"] as const) {
-      const wanted = { ...standard.value, language, colours };
-      await page.evaluate((one) => window.evenkeel.request["preferences:write"](one), wanted);
-      await expect(page.locator("html")).toHaveAttribute("lang", language);
-      await expect(page.locator("html")).toHaveAttribute("data-mantine-color-scheme", colours);
-      await page.evaluate(async () => {
-        const moving = document.getAnimations().filter(({ effect }) => effect?.getTiming().iterations !== Infinity);
-        await Promise.allSettled(moving.map(({ finished }) => finished));
-      });
-      await picture(page, `${name}-${language === "en" ? "en" : "zh"}-${colours}`);
-      const { violations } = await new AxeBuilder({ page }).setLegacyMode().analyze();
-      expect(violations.map(({ id, nodes }) => `${id} ${nodes[0]?.html ?? ""}`)).toEqual([]);
-    }
-  }
-}
-
 test("a cluster is added over the transport chosen by hand, which is kept with each of its hosts", async () => {
-  const { page } = launched;
+  const { page } = world();
   await page.getByRole("button", { name: "Add a cluster" }).click();
   await expect(page.getByLabel("Reached by")).toHaveValue("auto");
   await page.getByLabel("One host of the cluster").fill("keel-1");
@@ -67,7 +29,7 @@ test("a cluster is added over the transport chosen by hand, which is kept with e
 });
 
 test("the hosts of a cluster say which client reaches them and why", async () => {
-  const { page } = launched;
+  const { page } = world();
   await page.getByRole("navigation").getByRole("button").nth(1).click();
   await expect(page.getByText("Reached by the system's ssh, chosen by hand")).toHaveCount(3);
   await page.getByText("Reached by the system's ssh, chosen by hand").last().scrollIntoViewIfNeeded();
@@ -75,7 +37,7 @@ test("the hosts of a cluster say which client reaches them and why", async () =>
 });
 
 test("how a kept host is reached is changed beside it, by the keyboard alone", async () => {
-  const { page } = launched;
+  const { page } = world();
   await page.getByRole("button", { name: "Change login of keel-2" }).focus();
   await page.keyboard.press("Enter");
   await expect(page.getByRole("dialog", { name: "Change login of keel-2" })).toBeVisible();
@@ -99,7 +61,7 @@ test("how a kept host is reached is changed beside it, by the keyboard alone", a
 });
 
 test("what is changed for every host of a cluster leaves the rest of each as it is", async () => {
-  const { page } = launched;
+  const { page } = world();
   await page.getByRole("button", { name: "Change login of keel-1" }).click();
   await page.getByLabel("User (optional)").fill("nobody-here");
   await page.getByRole("button", { name: "Save and reconnect" }).click();

@@ -1,8 +1,7 @@
-import { execFileSync } from "node:child_process";
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Assessment } from "../../contract/assessment";
 import type { Level } from "../../contract/health";
 import type { Question } from "../../contract/inventory";
@@ -11,13 +10,12 @@ import { runCommand } from "../../main/cli/command";
 import { createCore } from "../../main/core";
 import { noKeyStorage } from "../../main/store/secrets";
 import { startEmbeddedCluster, whatIsMissing, type EmbeddedCluster } from "../lab/embedded/embedded-cluster";
-import { serverOf } from "../lab/embedded/postmaster";
 import { freePort } from "../lab/free-port";
 import { startSshd, systemSshd } from "../lab/sshd";
-import { makeAccount, type Account } from "../ssh/accounts";
+import { makeAccount } from "../ssh/accounts";
+import { makeTrouble, victim, type Trouble } from "./trouble";
 
 const cannotRun = (whatIsMissing() !== null || systemSshd() === null) && process.env.CI !== "true";
-const victim = "keel-3";
 
 /** What is told of one trouble: in both languages, and as the view gets it. */
 interface Told {
@@ -34,48 +32,32 @@ interface Told {
 describe.skipIf(cannotRun)("one node's trouble, as it is told", () => {
   let lab: EmbeddedCluster;
   let directory: string;
-  let config: string;
   let data: string;
-
-  let account: Account | null = null;
+  let trouble: Trouble;
 
   beforeAll(async () => {
-    // Before the nodes have account files of their own mounted: whoever replaces the machine's takes these mounts away.
-    if (process.getuid?.() === 0) account = await makeAccount("/bin/sh", "right");
     lab = await startEmbeddedCluster();
     directory = mkdtempSync(join(tmpdir(), "evenkeel-bad-"));
     data = join(directory, "data");
-    config = join(directory, "ssh_config");
-    writeFileSync(config, readFileSync(lab.sshConfigPath, "utf8"));
+    trouble = makeTrouble(lab, directory);
     expect(await evenkeel("add", "keel-1", "--name", "demo")).toMatchObject({ code: 0 });
   });
   afterAll(async () => {
     await lab.stop();
-    await account?.remove();
     rmSync(directory, { recursive: true, force: true });
   });
-  beforeEach(() => writeFileSync(config, readFileSync(lab.sshConfigPath, "utf8")));
-  const undo: (() => void | Promise<void>)[] = [];
-  afterEach(async () => {
-    for (const one of undo.splice(0)) await one();
-  });
+  afterEach(() => trouble.takeBack());
 
   async function evenkeel(...words: string[]): Promise<{ readonly code: number; readonly said: string }> {
     const lines: string[] = [];
     const tell = (line: string): void => void lines.push(line);
-    const code = await runCommand([...words, "--data", data, "--ssh-config", config], {
+    const code = await runCommand([...words, "--data", data, "--ssh-config", trouble.config], {
       version: "0.0.0",
       standardDirectory: data,
       out: tell,
       err: tell,
     });
     return { code, said: lines.join("\n") };
-  }
-
-  /** What a first matching line says wins, so the victim's own lines go before. */
-  function configured(...lines: string[]): void {
-    const text = readFileSync(config, "utf8");
-    writeFileSync(config, `Host ${victim}\n${lines.map((line) => `  ${line}\n`).join("")}\n${text}`);
   }
 
   async function seen(): Promise<Assessment> {
@@ -136,6 +118,9 @@ describe.skipIf(cannotRun)("one node's trouble, as it is told", () => {
         (subject.kind === "node" && subject.node === victim),
     );
     expect(own.filter((one) => one.level === level).map((one) => one.reason?.code ?? one.code)).toContain(code);
+    // A host that is not reached is one trouble, not one of the host and another of the member on it.
+    const doubts = own.filter(({ reason, explainedBy }) => reason !== undefined && explainedBy === null);
+    if (!isHostRead) expect(doubts.map(({ subject }) => subject.kind)).toEqual(["node"]);
     const reachability = assessment.nodes.find(({ node }) => node === victim)?.reachability;
     expect(reachability).toMatchObject(
       isHostRead ? { state: "reachable" } : { state: "unreachable", reason: { code, facts: { node: victim } } },
@@ -154,7 +139,7 @@ describe.skipIf(cannotRun)("one node's trouble, as it is told", () => {
         chooseSavePath: () => Promise.resolve(null),
         chooseOpenPath: () => Promise.resolve(null),
       },
-      sshConfigPath: config,
+      sshConfigPath: trouble.config,
       interactive: true,
       mayRecover: false,
       watch: false,
@@ -177,7 +162,7 @@ describe.skipIf(cannotRun)("one node's trouble, as it is told", () => {
   }
 
   it("a host where nothing listens", async () => {
-    configured("Port 1");
+    trouble.configure("Port 1");
     await expectTold({
       en: /127\.0\.0\.\d+ answers, but refuses connections on port 1\. Check that sshd runs on keel-3/,
       zh: /拒绝端口 1 上的连接。请检查 keel-3 上的 sshd/,
@@ -188,7 +173,7 @@ describe.skipIf(cannotRun)("one node's trouble, as it is told", () => {
   });
 
   it("a name that nobody knows", async () => {
-    configured("HostName keel-3.invalid");
+    trouble.configure("HostName keel-3.invalid");
     await expectTold({
       en: /The name keel-3\.invalid of keel-3 cannot be resolved.*Check HostName/,
       zh: /无法解析 keel-3 的名称 keel-3\.invalid。请检查/,
@@ -199,10 +184,7 @@ describe.skipIf(cannotRun)("one node's trouble, as it is told", () => {
   });
 
   it("a key that the host does not take", async () => {
-    const key = join(directory, "stranger");
-    if (!existsSync(key)) execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", key]);
-    // ssh_config adds identity files up, so the right one is taken out.
-    writeFileSync(config, readFileSync(config, "utf8").replace(...ofVictim(`IdentityFile ${lab.identityFile}`, key)));
+    trouble.useKey(trouble.strangerKey());
     await expectTold({
       en: /keel-3 refused every login of \S+ that was tried; it takes: publickey.*Check the user, the keys/,
       zh: /keel-3 拒绝了 \S+ 的所有登录尝试；它接受：publickey.*请检查/,
@@ -213,10 +195,7 @@ describe.skipIf(cannotRun)("one node's trouble, as it is told", () => {
   });
 
   it("a key whose passphrase nobody gives, and one whose passphrase is wrong", async () => {
-    const key = join(directory, "locked");
-    execFileSync("cp", [lab.identityFile, key]);
-    execFileSync("ssh-keygen", ["-q", "-p", "-f", key, "-P", "", "-N", "open sesame"]);
-    writeFileSync(config, readFileSync(config, "utf8").replace(...ofVictim(`IdentityFile ${lab.identityFile}`, key)));
+    trouble.useKey(trouble.lockedKey());
     await expectTold({
       en: /locked needs its passphrase and none was given\. keel-3 was not logged in to\. Choose Ask again .* or load the key/,
       zh: /locked 需要口令，但没有提供，未登录 keel-3。请在/,
@@ -231,6 +210,8 @@ describe.skipIf(cannotRun)("one node's trouble, as it is told", () => {
 
   it.skipIf(process.getuid?.() !== 0)("a password that the host does not take", async () => {
     const { address } = lab.nodes[2];
+    const account = await makeAccount("/bin/sh", "right");
+    trouble.later(() => account.remove());
     const sshd = await startSshd({
       directory: join(directory, "by-password"),
       address,
@@ -238,10 +219,10 @@ describe.skipIf(cannotRun)("one node's trouble, as it is told", () => {
       authorizedKeys: [],
       config: ["PasswordAuthentication yes", "PubkeyAuthentication no"],
     });
-    undo.push(() => sshd.stop());
+    trouble.later(() => sshd.stop());
     const known = join(directory, "known_by_password");
     writeFileSync(known, `[${address}]:${sshd.port} ${sshd.hostKeys[0] ?? ""}\n`);
-    configured(`Port ${sshd.port}`, `User ${account?.name ?? ""}`, `UserKnownHostsFile ${known}`);
+    trouble.configure(`Port ${sshd.port}`, `User ${account.name}`, `UserKnownHostsFile ${known}`);
     await expectTold({
       en: /The login of \S+ on keel-3 was given up because a question was not answered/,
       zh: /由于问题未得到回答，已放弃以 \S+ 登录 keel-3/,
@@ -255,15 +236,7 @@ describe.skipIf(cannotRun)("one node's trouble, as it is told", () => {
   });
 
   it("a host whose key has changed", async () => {
-    const known = readFileSync(lab.knownHostsPath, "utf8");
-    const other = join(directory, "other");
-    execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", other]);
-    const key = readFileSync(`${other}.pub`, "utf8").split(" ").slice(0, 2).join(" ");
-    const own = lab.nodes[2];
-    const changed = join(directory, "known_hosts");
-    const lines = known.split("\n").filter((line) => !line.includes(`[${own.address}]:${own.sshPort} `));
-    writeFileSync(changed, [...lines.filter(Boolean), `[${own.address}]:${own.sshPort} ${key}`, ""].join("\n"));
-    configured(`UserKnownHostsFile ${changed}`);
+    const { key, knownHosts } = trouble.changeHostKey();
     await expectTold({
       en: /The host key of keel-3 has changed\..*No connection is made\. Find out why on the host itself/,
       zh: /keel-3 的主机密钥已改变。.*不会建立连接。请在主机本身查明原因/,
@@ -271,20 +244,8 @@ describe.skipIf(cannotRun)("one node's trouble, as it is told", () => {
       level: "unknown",
       isHostRead: false,
     });
-    expect(readFileSync(changed, "utf8")).toContain(key);
+    expect(readFileSync(knownHosts, "utf8")).toContain(key);
   });
-
-  function useHostRules(text: string): void {
-    const rules = join(lab.nodes[2].dataDirectory, "pg_hba.conf");
-    const before = readFileSync(rules, "utf8");
-    const reload = (): void => void process.kill(serverOf(lab.nodes[2].dataDirectory)?.postmaster ?? 0, "SIGHUP");
-    writeFileSync(rules, text);
-    reload();
-    undo.push(() => {
-      writeFileSync(rules, before);
-      reload();
-    });
-  }
 
   /** The server reads its rules when it comes to it. */
   const untilSaid = (pattern: RegExp): Promise<void> =>
@@ -293,7 +254,7 @@ describe.skipIf(cannotRun)("one node's trouble, as it is told", () => {
       .toMatch(pattern);
 
   it("a PostgreSQL that refuses the login", async () => {
-    useHostRules("local all all reject\nhost all all all reject\n");
+    trouble.useHostRules("local all all reject\nhost all all all reject\n");
     await untilSaid(/keel-3 refuses the login/);
     await expectTold({
       en: /PostgreSQL on keel-3 refuses the login of \S+: pg_hba\.conf rejects .*\. Check the user, its password and whom/,
@@ -305,7 +266,7 @@ describe.skipIf(cannotRun)("one node's trouble, as it is told", () => {
   });
 
   it("a PostgreSQL whose password nobody gives, and one whose password is wrong", async () => {
-    useHostRules("local all all scram-sha-256\nhost all all all scram-sha-256\n");
+    trouble.useHostRules("local all all scram-sha-256\nhost all all all scram-sha-256\n");
     await untilSaid(/PostgreSQL on keel-3 wants a password/);
     await expectTold({
       en: /PostgreSQL on keel-3 wants a password of \S+ and there is none to try.*Choose Ask again/,
@@ -318,8 +279,7 @@ describe.skipIf(cannotRun)("one node's trouble, as it is told", () => {
   });
 
   it("a server that is stopped in mid-air (SIGSTOP)", async () => {
-    lab.hang(victim);
-    undo.push(() => lab.resume(victim));
+    trouble.hang();
     await expectTold({
       en: /The server on keel-3 has a process \(\d+\) and answers nobody\. Look for a stopped process/,
       zh: /keel-3 上的服务器有进程（\d+），但对谁都不应答/,
@@ -330,23 +290,6 @@ describe.skipIf(cannotRun)("one node's trouble, as it is told", () => {
   });
 
   describe.skipIf(process.getuid?.() !== 0)("by the account's login shell", () => {
-    const passwd = (): string => join(lab.directory, "passwd");
-    const home = (): string => join(lab.directory, "home");
-
-    /** Changes the shell of the nodes' account in place, since the nodes have the very file mounted. */
-    function useShell(shell: string): void {
-      const before = readFileSync(passwd(), "utf8");
-      writeFileSync(passwd(), before.replace(/^(keel:.*:)[^:\n]*$/m, `$1${shell}`));
-      undo.push(() => writeFileSync(passwd(), before));
-    }
-
-    function write(file: string, text: string): void {
-      const path = join(home(), file);
-      execFileSync("mkdir", ["-p", join(path, "..")]);
-      appendFileSync(path, text);
-      undo.push(() => rmSync(path));
-    }
-
     const noisy = "echo noise of a start file\n";
     // Neither is ended by an `exit` in its start file when it was given a command (fish 3.6, tcsh 6.24).
     it.each([
@@ -354,16 +297,16 @@ describe.skipIf(cannotRun)("one node's trouble, as it is told", () => {
       ["fish", "/usr/bin/fish", ".config/fish/config.fish", `${noisy}exit 0\n`],
       ["tcsh", "/usr/bin/tcsh", ".tcshrc", `${noisy}exit 0\n`],
     ])("%s, whose start file prints and exits: all is read as ever", async (_name, shell, file, text) => {
-      useShell(shell);
-      write(file, text);
+      trouble.useShell(shell);
+      trouble.write(file, text);
       const { members, nodes } = await seen();
       expect(nodes.map(({ reachability }) => reachability.state)).toEqual(["reachable", "reachable", "reachable"]);
       expect(members.map(({ role }) => role.state)).toEqual(["known", "known", "known"]);
     });
 
     it("a shell whose start file prints without end", async () => {
-      useShell("/bin/bash");
-      write(".bashrc", `[ "$(hostname)" = ${victim} ] && yes a start file that prints and prints\n`);
+      trouble.useShell("/bin/bash");
+      trouble.write(".bashrc", `[ "$(hostname)" = ${victim} ] && yes a start file that prints and prints\n`);
       await expectTold({
         en: /The login shell of keel-3 printed \S+ MiB and went on .* Look for what prints without end/,
         zh: /keel-3 的登录 shell .*输出了 \S+ MiB 且仍未停止.*请检查/,
@@ -383,8 +326,8 @@ describe.skipIf(cannotRun)("one node's trouble, as it is told", () => {
       ],
       ["tcsh, by exec", "/usr/bin/tcsh", ".tcshrc", `if (\`hostname\` == ${victim}) exec /bin/false\n`],
     ])("a shell that its start file ends: %s", async (_name, shell, file, text) => {
-      useShell(shell);
-      write(file, text);
+      trouble.useShell(shell);
+      trouble.write(file, text);
       await expectTold({
         en: /The login shell of keel-3 ended before \/bin\/sh could start: it said nothing\. .*look for exit or exec in/,
         zh: /keel-3 的登录 shell 在 \/bin\/sh 启动之前就结束了：它什么也没有说。.*请检查/,
@@ -394,12 +337,4 @@ describe.skipIf(cannotRun)("one node's trouble, as it is told", () => {
       });
     });
   });
-
-  /** A replacement for one line of the victim's own block, which stands last. */
-  function ofVictim(line: string, key: string): [RegExp, string] {
-    return [
-      new RegExp(`(Host ${victim}\\n(?:  .*\\n)*?)  ${line.replaceAll("/", "\\/")}\\n`),
-      `$1  IdentityFile ${key}\n`,
-    ];
-  }
 });
