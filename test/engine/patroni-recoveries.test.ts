@@ -128,6 +128,18 @@ describe("while Patroni is paused", () => {
   });
 });
 
+describe("a restart of a server", () => {
+  it("is asked of Patroni for a replica as a replica, so that one promoted meanwhile is left alone", () => {
+    const healthy = snapshotMembers(recorded("healthy"));
+    const bodyOf = (member: string): unknown => {
+      const effect = restartMember.plan(healthy, member).steps[0]?.effect;
+      return effect?.kind === "http" ? effect.body : null;
+    };
+    expect(bodyOf(replicasOf(healthy)[0] ?? "")).toBe('{"role":"replica"}');
+    expect(bodyOf(soleLeader(healthy)?.member ?? "")).toBe("{}");
+  });
+});
+
 describe("a planned switchover", () => {
   it("says which one it takes the place of", () => {
     const snapshot = snapshotMembers(recorded("settings-odd"));

@@ -45,7 +45,7 @@ describe.skipIf(why !== null)(`Patroni on the lab ${why ?? ""}`, () => {
     (code: string) =>
     (seen: Assessment): boolean =>
       own(seen).some((one) => one.endsWith(` patroni/${code}`));
-  const factsOf = (seen: Assessment, code: string): unknown =>
+  const factsOf = (seen: Assessment, code: string): Assessment["findings"][number]["facts"] | undefined =>
     seen.findings.find((one) => one.code === `patroni/${code}`)?.facts;
   const wellLeader = async (): Promise<string> =>
     leader(await console.until((seen) => isWell(seen) && leader(seen) !== "", 60_000));
@@ -128,6 +128,22 @@ describe.skipIf(why !== null)(`Patroni on the lab ${why ?? ""}`, () => {
     expect([...inRole(seen, "replica")].sort()).toEqual([old, third].sort());
   });
 
+  it("live: patroni / leader-changed: a plan from before the leader changed is refused when it is approved", async () => {
+    const old = await wellLeader();
+    const [next = "", third = ""] = others(old);
+    const answer = await console.plan("patroni/switchover", next);
+    if (answer.state === "refused") throw new Error(JSON.stringify(answer));
+    const asked = JSON.stringify({ leader: old, candidate: third });
+    await lab.run(old, `curl -sf -X POST -d '${asked}' 127.0.0.1:8008/switchover`);
+    await console.until((now) => isWell(now) && leader(now) === third, 60_000);
+    const { planId, fingerprint, confirmation } = answer.plan;
+    const typed = confirmation.kind === "type" ? confirmation.text : "";
+    await expect(console.ask("recovery:approve", { planId, fingerprint, typed, reason: "a test" })).rejects.toThrow(
+      "recovery:approve: refused",
+    );
+    expect(leader(await console.read())).toBe(third);
+  });
+
   it("live: patroni / G: explains the change of leader from the journal", async () => {
     const { clusterId } = await console.read();
     const { lines, sources } = await console.ask("logs:read", { clusterId, mostLines: 3000 });
@@ -156,6 +172,25 @@ describe.skipIf(why !== null)(`Patroni on the lab ${why ?? ""}`, () => {
     const seen = await console.read();
     expect([leader(seen), own(seen)]).toEqual([next, ["watch patroni/Paused"]]);
   });
+  it("live: patroni / restart-server: the leader's server is restarted while Patroni is paused, and leads again", async () => {
+    const first = await wellLeader();
+    expect(outcome(await console.recover("patroni/pause", "lab"))).toBe("done");
+    mend.push(() => lab.run(first, "curl -sf -X PATCH -d '{\"pause\": null}' 127.0.0.1:8008/config"));
+    expect(await warned("patroni/restart-server", first)).toContain("patroni/warning.paused-meanwhile");
+    expect(outcome(await console.recover("patroni/restart-server", first))).toBe("done");
+    // The replicas connect to it again within seconds.
+    expect(leader(await console.until((now) => own(now).join() === "watch patroni/Paused"))).toBe(first);
+  });
+
+  it("live: patroni / reinitialize: a replica's data are copied anew while Patroni is paused", async () => {
+    const first = await wellLeader();
+    const [replica = ""] = others(first);
+    expect(outcome(await console.recover("patroni/pause", "lab"))).toBe("done");
+    mend.push(() => lab.run(first, "curl -sf -X PATCH -d '{\"pause\": null}' 127.0.0.1:8008/config"));
+    expect(outcome(await console.recover("patroni/reinitialize", replica))).toBe("done");
+    expect(own(await console.read())).toEqual(["watch patroni/Paused"]);
+  });
+
   const warned = async (action: string, target: string): Promise<readonly string[]> => {
     const answer = await console.plan(action, target);
     return answer.state === "planned" ? answer.plan.warnings.map(({ code }) => code) : [JSON.stringify(answer)];
@@ -246,16 +281,46 @@ describe.skipIf(why !== null)(`Patroni on the lab ${why ?? ""}`, () => {
   });
   const isOneLed = (seen: Assessment): boolean => !has("LeaderViewsDiffer")(seen) && !has("NoLeader")(seen);
 
-  it("live: patroni / leader-hung: the hung Patroni's server goes on taking writes, both primaries are named, and the second is ended", async () => {
+  const resume = (host: string): Promise<unknown> => lab.attempt(host, "systemctl kill -s CONT patroni");
+
+  it("live: patroni / leader-hung: the server of a hung Patroni goes on taking writes unguarded, which is named before another is promoted", async () => {
     const old = await wellLeader();
     await lab.faults.hang(old, "patroni", { onlyMain: true });
-    mend.push(() => lab.attempt(old, "systemctl kill -s CONT patroni"));
+    mend.push(() => resume(old));
     const unguarded = await console.until(has("PrimaryUnguarded"), 20_000);
     expect(own(unguarded)).toContain("critical patroni/PrimaryUnguarded");
     await recordCase("leader-hung", "SIGSTOP to the Patroni of the leader; its key has not expired yet.");
-    const seen = await console.until(has("TwoPrimaries"), 60_000);
-    const now = await console.until((one) => leader(one) !== "" && has("TwoPrimaries")(one));
+    await resume(old);
+    await settle(old);
+  });
+
+  /** Hangs the leader's Patroni until, by another's own word, that one is a primary beside it. */
+  async function secondPrimary(): Promise<string> {
+    const old = await wellLeader();
+    await lab.faults.hang(old, "patroni", { onlyMain: true });
+    mend.push(() => resume(old));
+    const isPromoted = (host: string): Promise<boolean> =>
+      lab
+        .attempt(host, "curl -s -o /dev/null -w '%{http_code}' 127.0.0.1:8008/primary")
+        .then(({ stdout }) => stdout === "200");
+    const anyOther = async (): Promise<boolean> => (await Promise.all(others(old).map(isPromoted))).includes(true);
+    await expect.poll(anyOther, { timeout: 60_000 }).toBe(true);
+    return old;
+  }
+
+  it("live: patroni / split-view: two primaries are named in the first look after the second was promoted", async () => {
+    const old = await secondPrimary();
+    const seen = await console.read();
     expect(seen.level).toBe("critical");
+    expect(own(seen)).toContain("critical patroni/TwoPrimaries");
+    expect(String(factsOf(seen, "TwoPrimaries")?.members)).toContain(old);
+    await resume(old);
+    await settle(old);
+  });
+
+  it("live: patroni / end-second-primary: one whose Patroni hangs is ended by its button, and nothing else is offered meanwhile", async () => {
+    const old = await secondPrimary();
+    const now = await console.until((one) => leader(one) !== "" && has("TwoPrimaries")(one));
     expect(factsOf(now, "TwoPrimaries")).toMatchObject({ named: leader(now), others: old });
     await sql(old, "create table lost (id int)");
     await recordCase(
@@ -267,6 +332,46 @@ describe.skipIf(why !== null)(`Patroni on the lab ${why ?? ""}`, () => {
     expect(outcome(await console.recover("patroni/end-second-primary", old))).toBe("done");
     expect(leader(await console.read())).toBe(leader(now));
     await settle(old);
+  });
+
+  /** Writes more than the write-ahead log has room for on a full disk. */
+  const fillLog = (host: string): Promise<unknown> =>
+    lab.attempt(
+      host,
+      `cd /; for i in $(seq 40); do timeout 5 runuser -u postgres -- psql -qAtXc "select pg_logical_emit_message(false, 'x', repeat(md5($i::text), 32768))" >/dev/null; done`,
+    );
+  async function fillDisk(host: string): Promise<void> {
+    await lab.faults.fillDisk(host, "/var/lib/postgresql");
+    mend.push(async () => {
+      await lab.faults.freeDisk(host, "/var/lib/postgresql");
+      const first = leader(await console.until((seen) => leader(seen) !== "", 60_000));
+      // Replicas may hold the begin of a log file that the leader has lost, and wait until it has written past that.
+      await sql(first, "select pg_switch_wal()");
+      await sql(first, "select pg_logical_emit_message(false, 'past', 'it')");
+    });
+    // Disks are read anew with the first look only, and then after a while.
+    await console.change(host, {});
+  }
+  const isFull = (seen: Assessment): boolean => verdict(seen).includes("critical linux/DiskFull");
+
+  it("live: patroni / disk-full: the leader's full disk ends its server while Patroni keeps the leader key, so that nobody takes writes", async () => {
+    const first = await wellLeader();
+    await fillDisk(first);
+    await fillLog(first);
+    const seen = await console.until((now) => isFull(now) && own(now).join() === "critical patroni/NoLeader", 60_000);
+    expect(factsOf(seen, "NoLeader")).toEqual({ named: first });
+    await recordCase("disk-full", "The data disk of the leader's server is full: it ends whenever it is started.");
+  });
+
+  it("live: patroni / disk-full: a replica's full disk keeps it from receiving, and costs the leader nothing", async () => {
+    const first = await wellLeader();
+    const [replica = ""] = others(first);
+    await fillDisk(replica);
+    await fillLog(first);
+    // Its server ends when it cannot write, and is started again by Patroni.
+    const seen = await console.until((now) => isFull(now) && has("NotStreaming")(now) && leader(now) === first, 60_000);
+    expect(own(seen).filter((one) => one.startsWith("critical"))).toEqual([]);
+    await recordCase("replica-disk-full", "The data disk of one replica is full.");
   });
 
   it("live: patroni / reinitialize: a replica's data are thrown away and copied from the leader", async () => {
@@ -365,6 +470,27 @@ until now=$(systemctl show -P MainPID patroni); [ "$now" != 0 ] && [ "$now" != "
     expect(factsOf(seen, "StoreLost")).toMatchObject({ kind: "etcd3", named: first, writing: "" });
     await recordCase("store-lost", "Two of three etcd members were killed: the leader has demoted itself.");
     expect(offered(seen)).toEqual([]);
+  });
+
+  it("live: patroni / failsafe: without a majority of etcd the leader goes on while every member answers it, and nothing that would silence one is offered", async () => {
+    const first = await wellLeader();
+    const patch = (on: string): Promise<string> =>
+      lab.run(first, `curl -sf -X PATCH -d '{"failsafe_mode": ${on}}' 127.0.0.1:8008/config`);
+    await patch("true");
+    mend.push(() => patch("null"));
+    // The leader writes whom it will ask before it needs them.
+    const told = (): Promise<string> => lab.run(first, "ETCDCTL_API=3 etcdctl get /service/lab/failsafe");
+    await expect.poll(told, { timeout: 20_000 }).toContain(first);
+    for (const one of others(first)) {
+      await lab.faults.kill(one, "etcd");
+      mend.push(() => lab.faults.revive(one, "etcd"));
+    }
+    const seen = await console.until(
+      (now) => own(now).join() === "degraded patroni/FailsafeActive,degraded patroni/StoreLost",
+      60_000,
+    );
+    expect([leader(seen), offered(seen), seen.tolerances[0]?.tolerates]).toEqual([first, [], 0]);
+    await recordCase("failsafe", "Failsafe mode; two of three etcd members were killed and the leader goes on.");
   });
 
   it("live: patroni / minority-partition: a replica that is cut off from the others is named, the cluster is led", async () => {

@@ -2,14 +2,16 @@ import type { Tolerance } from "../../../contract/tolerance";
 import { sentence } from "../../../contract/sentence";
 import { candidatesOf, isSynchronous } from "./candidates";
 import { soleLeader, untold, type PatroniSnapshot } from "./snapshot";
+import { storeSaid } from "./store";
 
 /** What may still fail: counted on members that Patroni would promote now, not on those that are configured. */
 export function patroniTolerance(snapshot: PatroniSnapshot): readonly Tolerance[] {
   const leader = soleLeader(snapshot);
   const evidence = snapshot.members.flatMap(({ status, cluster }) => [status.evidence.id, cluster.evidence.id]);
   const candidates = leader === null ? null : candidatesOf(snapshot).length;
-  // Nobody is promoted by itself while Patroni is paused.
-  const tolerates = snapshot.view?.isPaused === true ? 0 : candidates;
+  // Nobody is promoted by itself while Patroni is paused, nor without a store; in failsafe mode the leader then steps down with any loss.
+  const isHeld = snapshot.view?.isPaused === true || storeSaid(snapshot).isLost;
+  const tolerates = isHeld ? 0 : candidates;
   const service: Tolerance = {
     object: sentence("patroni/tolerance.service"),
     needs: 1,

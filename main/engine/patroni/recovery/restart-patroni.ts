@@ -1,7 +1,7 @@
 import { sentence, type Sentence } from "../../../../contract/sentence";
 import type { Claim, RecoveryAction } from "../../engine";
 import { isPaused, memberIn, soleLeader, writers, type PatroniMember, type PatroniSnapshot } from "../snapshot";
-import { anotherTakesWrites, controlObjections, holds, layoutOf, synchronousWarnings } from "./judges";
+import { anotherTakesWrites, controlObjections, holds, layoutOf, storeObjections, synchronousWarnings } from "./judges";
 import { killHungPatroni, nothingToDo, startPatroni, stopPatroni } from "./steps";
 
 /** Starts Patroni where it is stopped, ends and starts one that hangs, or restarts the one of a replica. */
@@ -109,6 +109,11 @@ function objectionsTo(snapshot: PatroniSnapshot, target: PatroniMember): readonl
       return [...always, sentence("patroni/is-the-leader", { member })];
     case "replica":
     case "serverless":
-      return [...always, ...(soleLeader(snapshot) === null ? [sentence("patroni/no-sole-leader")] : [])];
+      // In failsafe mode the leader of a lost store steps down when a single member does not answer it.
+      return [
+        ...always,
+        ...(soleLeader(snapshot) === null ? [sentence("patroni/no-sole-leader")] : []),
+        ...storeObjections(snapshot),
+      ];
   }
 }

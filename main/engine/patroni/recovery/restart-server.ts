@@ -1,7 +1,7 @@
 import { sentence } from "../../../../contract/sentence";
 import type { RecoveryAction } from "../../engine";
 import { answering, isPaused, soleLeader, streams, type PatroniSnapshot } from "../snapshot";
-import { changeObjections, holds, layoutOf, synchronousWarnings } from "./judges";
+import { changeObjections, holds, layoutOf, storeObjections, synchronousWarnings } from "./judges";
 import { nothingToDo, restartServer } from "./steps";
 
 /** Has Patroni restart the PostgreSQL of one member, as a pending restart wants it; the member keeps its role. */
@@ -11,7 +11,8 @@ export const restartMember: RecoveryAction<PatroniSnapshot> = {
   answers: ["patroni/PendingRestart", "patroni/ConnectionsNearLimit"],
   verifyWithinMs: 60_000,
 
-  objections: (snapshot) => (soleLeader(snapshot) === null ? [sentence("patroni/no-sole-leader")] : []),
+  objections: (snapshot) =>
+    soleLeader(snapshot) === null ? [sentence("patroni/no-sole-leader")] : storeObjections(snapshot),
   targets: (snapshot) =>
     answering(snapshot).map((target) => ({
       target: target.member,

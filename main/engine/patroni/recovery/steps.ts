@@ -100,13 +100,14 @@ export function reinitialize(target: Answering, leader: PatroniMember): Step {
   };
 }
 
+/** A replica is restarted as a replica only: Patroni refuses by itself if it was promoted since it was read. */
 export function restartServer(target: Answering, achieved: readonly Claim[]): Step {
   const { member, node, site, standing } = target;
   const { startedAt } = standing.status;
   return {
     title: sentence("patroni/step.restartServer", { member }),
     node,
-    effect: rest(site, "POST", "/restart", {}),
+    effect: rest(site, "POST", "/restart", standing.kind === "replica" ? { role: "replica" } : {}),
     changes: true,
     deadlineMs: restartMs,
     stillSafe: [holds.standing(member, standing.kind)],
