@@ -8,7 +8,7 @@ import { restartPatroni } from "../../main/engine/patroni/recovery/restart-patro
 import { restartMember } from "../../main/engine/patroni/recovery/restart-server";
 import { switchover } from "../../main/engine/patroni/recovery/switchover";
 import { patroniSettings } from "../../main/engine/patroni/settings";
-import { snapshotMembers, soleLeader, type PatroniSnapshot } from "../../main/engine/patroni/snapshot";
+import { lagBytes, snapshotMembers, soleLeader, type PatroniSnapshot } from "../../main/engine/patroni/snapshot";
 import { replay } from "./case";
 
 type Members = readonly MemberReadings<typeof patroniSettings, ReturnType<typeof patroniProbes>>[];
@@ -125,6 +125,22 @@ describe("while Patroni is paused", () => {
     expect(patroniJudges["patroni/holds.paused"]?.(paused, {})).toBeNull();
     expect(patroniJudges["patroni/holds.paused"]?.(late, {})?.code).toBe("patroni/is-not-paused");
     expect(patroniJudges["patroni/holds.not-paused"]?.(late, {})?.code).toBe("patroni/is-paused");
+  });
+});
+
+describe("a replica that receives nothing", () => {
+  it("is said to hold up what stops the leader's server", () => {
+    const lagging = snapshotMembers(recorded("replica-lagging"));
+    const behind = lagging.members.find((one) => (lagBytes(lagging, one) ?? 0) > 1_048_576)?.member ?? "";
+    const other = replicasOf(lagging).find((one) => one !== behind) ?? "";
+    const waits = { code: "patroni/warning.stop-waits", facts: { members: behind } };
+    expect(switchover.plan(lagging, other).warnings).toContainEqual(waits);
+    expect(restartMember.plan(lagging, soleLeader(lagging)?.member ?? "").warnings).toContainEqual(waits);
+    expect(codes(restartMember.plan(lagging, other).warnings)).toEqual([]);
+    const healthy = snapshotMembers(recorded("healthy"));
+    expect(codes(switchover.plan(healthy, replicasOf(healthy)[0] ?? "").warnings)).toEqual([
+      "patroni/warning.writes-stop",
+    ]);
   });
 });
 

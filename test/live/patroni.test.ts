@@ -389,7 +389,7 @@ describe.skipIf(why !== null)(`Patroni on the lab ${why ?? ""}`, () => {
 
   it("live: patroni / lag: a replica that receives nothing is behind what Patroni allows, and neither offers it", async () => {
     const first = await wellLeader();
-    const [replica = ""] = others(first);
+    const [replica = "", other = ""] = others(first);
     const signal = (name: string): Promise<string> =>
       lab.run(replica, `for p in $(pgrep -f 'wal[r]eceiver'); do kill -${name} $p; done`);
     await signal("STOP");
@@ -399,6 +399,7 @@ describe.skipIf(why !== null)(`Patroni on the lab ${why ?? ""}`, () => {
     await console.until((seen) => own(seen).join() === "watch patroni/ReplicaLagging", 30_000);
     await recordCase("replica-lagging", "The WAL receiver of one replica hangs and some 14 MiB were written.");
     expect(JSON.stringify(await console.plan("patroni/switchover", replica))).toContain("patroni/too-far-behind");
+    expect(await warned("patroni/switchover", other)).toContain("patroni/warning.stop-waits");
     // Patroni judges by where the leader was when it last wrote that to the store; until then it would demote the leader for this replica.
     const counted = (): Promise<string> => lab.run(first, "curl -s 127.0.0.1:8008/cluster");
     await expect.poll(async () => listedLag(await counted(), replica), { timeout: 30_000 }).toBeGreaterThan(1_048_576);

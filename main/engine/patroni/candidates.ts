@@ -3,7 +3,8 @@ import { lagBytes, soleLeader, timelineOf, type PatroniMember, type PatroniSnaps
 
 /**
  * Why Patroni would not promote a member in the leader's place, as it judges that itself: only just before the leader steps down, so that
- * its API accepts what it will then refuse (3.0). Empty for a candidate.
+ * its API accepts what it will then refuse, and by where the leader was a loop before, so that for loop_wait it takes one that is far
+ * behind (3.0). Judged here by what both say now. Empty for a candidate.
  */
 export function obstaclesTo(snapshot: PatroniSnapshot, target: PatroniMember): readonly Sentence[] {
   const { member, standing, listed } = target;

@@ -6,6 +6,7 @@ import { storeSaid } from "../store";
 import {
   answering,
   isPaused,
+  lagBytes,
   leaderIn,
   memberIn,
   memberNamed,
@@ -250,6 +251,20 @@ export function synchronousWarnings(snapshot: PatroniSnapshot, target: PatroniMe
     ? "patroni/warning.commits-wait"
     : "patroni/warning.not-synchronous-meanwhile";
   return [sentence(code, { member: target.member })];
+}
+
+/**
+ * A server that is stopped in order waits until each receiver has all it wrote, or was silent for wal_sender_timeout (15): a replica that
+ * hangs holds up a switchover to another.
+ */
+export function stopWarnings(snapshot: PatroniSnapshot, target: string): readonly Sentence[] {
+  const allowedBytes = snapshot.settings?.allowedLagBytes ?? 0;
+  const behind = snapshot.members.filter(
+    (other) => other.member !== target && streams(snapshot, other) && (lagBytes(snapshot, other) ?? 0) > allowedBytes,
+  );
+  return behind.length === 0
+    ? []
+    : [sentence("patroni/warning.stop-waits", { members: behind.map(({ member }) => member).join(", ") })];
 }
 
 /** Nobody steps in for whoever is asked to lead while Patroni is paused. */

@@ -1,7 +1,7 @@
 import { sentence } from "../../../../contract/sentence";
 import type { RecoveryAction } from "../../engine";
 import { answering, isPaused, soleLeader, streams, type PatroniSnapshot } from "../snapshot";
-import { changeObjections, holds, layoutOf, storeObjections, synchronousWarnings } from "./judges";
+import { changeObjections, holds, layoutOf, stopWarnings, storeObjections, synchronousWarnings } from "./judges";
 import { nothingToDo, restartServer } from "./steps";
 
 /** Has Patroni restart the PostgreSQL of one member, as a pending restart wants it; the member keeps its role. */
@@ -39,6 +39,7 @@ export const restartMember: RecoveryAction<PatroniSnapshot> = {
       warnings: isLeader
         ? [
             sentence("patroni/warning.writes-stop", { leader: targetName }),
+            ...stopWarnings(snapshot, targetName),
             isPaused(snapshot)
               ? sentence("patroni/warning.paused-meanwhile", { member: targetName })
               : sentence("patroni/warning.restart-may-fail-over"),

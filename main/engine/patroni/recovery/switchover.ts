@@ -2,7 +2,7 @@ import { sentence, type Sentence } from "../../../../contract/sentence";
 import type { RecoveryAction } from "../../engine";
 import { obstaclesTo } from "../candidates";
 import { memberIn, soleLeader, streams, untold, type PatroniSnapshot } from "../snapshot";
-import { changeObjections, holds, layoutOf, pauseWarnings, storeObjections } from "./judges";
+import { changeObjections, holds, layoutOf, pauseWarnings, stopWarnings, storeObjections } from "./judges";
 import { nothingToDo, switchOver } from "./steps";
 
 /** Moves the leader's role to a named replica while all is well; nothing is lost, and it can be moved back. */
@@ -39,6 +39,7 @@ export const switchover: RecoveryAction<PatroniSnapshot> = {
       steps: [switchOver(leader, target)],
       warnings: [
         sentence("patroni/warning.writes-stop", { leader: leader.member }),
+        ...stopWarnings(snapshot, target.member),
         ...pauseWarnings(snapshot, target.member),
         ...scheduledWarnings(snapshot),
       ],
