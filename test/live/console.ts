@@ -31,6 +31,12 @@ export interface Console {
   /** The codes of the log lines of all members that are explained, each once. */
   explained(): Promise<readonly string[]>;
   plan(action: string, target: string): Promise<PlanAnswer>;
+  /** Plans and approves; yields the run's id. */
+  begin(action: string, target: string): Promise<string>;
+  /** The run as it is now. */
+  run(runId: string): Promise<RunRecord>;
+  /** Waits for the end of a run and acknowledges it. */
+  ended(runId: string): Promise<RunRecord>;
   /** Plans, approves, waits for the end and acknowledges it. */
   recover(action: string, target: string): Promise<RunRecord>;
   close(): Promise<void>;
@@ -94,6 +100,31 @@ export function openConsole(sshConfigPath: string, databasePassword?: string): C
   const plan = (action: string, target: string): Promise<PlanAnswer> =>
     ask("recovery:plan", { clusterId, action, target });
 
+  async function begin(action: string, target: string): Promise<string> {
+    const answer = await plan(action, target);
+    if (answer.state === "refused") throw new Error(`${action} on ${target}: ${JSON.stringify(answer.objections)}`);
+    const { planId, fingerprint, confirmation } = answer.plan;
+    const typed = confirmation.kind === "type" ? confirmation.text : "";
+    return (await ask("recovery:approve", { planId, fingerprint, typed, reason: "a test" })).runId;
+  }
+
+  async function runNow(runId: string): Promise<RunRecord> {
+    const found = (await ask("recovery:runs", { clusterId })).find((one) => one.runId === runId);
+    if (found === undefined) throw new Error(`there is no run ${runId}`);
+    return found;
+  }
+
+  async function ended(runId: string): Promise<RunRecord> {
+    for (;;) {
+      const run = await runNow(runId);
+      if (run.endedAt !== null) {
+        if (run.needsAcknowledgement) await ask("recovery:acknowledge", { runId, note: "seen" });
+        return run;
+      }
+      await pause(200);
+    }
+  }
+
   return {
     directory,
     asked,
@@ -123,21 +154,10 @@ export function openConsole(sshConfigPath: string, databasePassword?: string): C
       return [...new Set(lines.flatMap(({ explanation }) => explanation?.code ?? []))].sort();
     },
     plan,
-    recover: async (action, target) => {
-      const answer = await plan(action, target);
-      if (answer.state === "refused") throw new Error(`${action} on ${target}: ${JSON.stringify(answer.objections)}`);
-      const { planId, fingerprint, confirmation } = answer.plan;
-      const typed = confirmation.kind === "type" ? confirmation.text : "";
-      const begun = await ask("recovery:approve", { planId, fingerprint, typed, reason: "a test" });
-      for (;;) {
-        const run = (await ask("recovery:runs", { clusterId })).find(({ runId }) => runId === begun.runId);
-        if (run !== undefined && run.endedAt !== null) {
-          if (run.needsAcknowledgement) await ask("recovery:acknowledge", { runId: run.runId, note: "seen" });
-          return run;
-        }
-        await pause(200);
-      }
-    },
+    begin,
+    run: runNow,
+    ended,
+    recover: async (action, target) => ended(await begin(action, target)),
     close: async () => {
       await core.close();
       rmSync(directory, { recursive: true, force: true });

@@ -75,6 +75,11 @@ describe.skipIf(why !== null)(`Redis Cluster on the lab ${why ?? ""}`, () => {
     await onAll("config set cluster-replica-no-failover yes");
     mend.push(() => onAll("config set cluster-replica-no-failover no"));
   };
+  const moveSlots = (from: string, to: string, count: number): Promise<string> =>
+    lab.run(
+      from,
+      `redis-cli --cluster reshard 127.0.0.1:6379 --cluster-from ${ids.get(from) ?? ""} --cluster-to ${ids.get(to) ?? ""} --cluster-slots ${count} --cluster-yes >/dev/null`,
+    );
   const killed = async (host: string): Promise<void> => {
     await lab.faults.kill(host, redis);
     mend.push(() => lab.faults.revive(host, redis));
@@ -353,10 +358,7 @@ describe.skipIf(why !== null)(`Redis Cluster on the lab ${why ?? ""}`, () => {
   it("live: redis-cluster / rebalance-by-slots: slots are moved in chunks until every master has its share", async () => {
     const { master, seen } = await pair();
     const [second = ""] = masters(seen).filter((one) => one !== master);
-    await lab.run(
-      master,
-      `redis-cli --cluster reshard 127.0.0.1:6379 --cluster-from ${ids.get(master) ?? ""} --cluster-to ${ids.get(second) ?? ""} --cluster-slots 900 --cluster-yes >/dev/null`,
-    );
+    await moveSlots(master, second, 900);
     const skewed = await console.until((now) => now.balances[0]?.verdict === "skewed");
     const plan = skewed.balances[0]?.plan;
     expect(plan?.skewAfter).toBeLessThan(plan?.skewBefore ?? 0);
@@ -364,6 +366,24 @@ describe.skipIf(why !== null)(`Redis Cluster on the lab ${why ?? ""}`, () => {
     expect(outcome(run)).toBe("done");
     expect(run.steps.length).toBeGreaterThan(1);
     expect((await console.read()).balances[0]?.verdict).toBe("balanced");
+  });
+
+  it("live: redis-cluster / rebalance-stopped: stopped between two chunks, what was moved stays, the rest says it was not sent, and no slot is left open", async () => {
+    const { master, seen } = await pair();
+    const [second = ""] = masters(seen).filter((one) => one !== master);
+    await moveSlots(master, second, 2_400);
+    const skewed = await console.until((now) => now.balances[0]?.verdict === "skewed");
+    const runId = await console.begin("redis-cluster/rebalance-by-slots", "all masters");
+    await waitFor(async () => (await console.run(runId)).steps[0]?.state === "sent", 60_000);
+    await console.ask("recovery:stop", { runId });
+    const run = await console.ended(runId);
+    const states = run.steps.map(({ state }) => state);
+    expect([run.state, states[0], states.at(-1)]).toEqual(["stopped", "kept", "skipped"]);
+    const after = await console.until((now) => now.balances[0]?.verdict === "skewed");
+    expect(after.consistency.maps[0]?.marks).toEqual([]);
+    expect(after.consistency.tables.find(({ name }) => name === "redis-cluster/table.openSlots")?.rows).toEqual([]);
+    expect(after.consistency.maps[0]?.owners).not.toEqual(skewed.consistency.maps[0]?.owners);
+    expect(outcome(await console.recover("redis-cluster/rebalance-by-slots", "all masters"))).toBe("done");
   });
 
   it("live: redis-cluster / restart-node: a replica is restarted by its unit; a master is refused", async () => {
