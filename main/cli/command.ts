@@ -5,6 +5,7 @@ import { randomUUID } from "node:crypto";
 import type { Assessment } from "../../contract/assessment";
 import type { Gives, RequestName, Takes } from "../../contract/channels";
 import { importFormatSchema } from "../../contract/hosts";
+import { worstFirst } from "../../contract/findings";
 import type { Finding, Level } from "../../contract/health";
 import type { Login, LoginChange, Question, Transport } from "../../contract/inventory";
 import { say } from "../../contract/say";
@@ -27,8 +28,6 @@ export interface CommandParts {
 
 /** As monitoring plugins end: 0 ok, 1 warning, 2 critical, 3 unknown. */
 const exitCodes: Readonly<Record<Level, number>> = { ok: 0, watch: 1, degraded: 1, critical: 2, unknown: 3 };
-/** The worst first, as the view has it. */
-const order: readonly Level[] = ["critical", "degraded", "unknown", "watch"];
 const words: Readonly<Record<number, string>> = { 0: "OK", 1: "WARNING", 2: "CRITICAL", 3: "UNKNOWN" };
 
 /** Something in the way, already said in full; the command ends with 3. */
@@ -48,20 +47,33 @@ const options = {
   head: { type: "string" },
   as: { type: "string" },
   accept: { type: "boolean", default: false },
+  help: { type: "boolean", short: "h", default: false },
+  version: { type: "boolean", default: false },
 } as const;
 
 /** Carries out one command line and gives the code it should end with. */
 export async function runCommand(argv: readonly string[], parts: CommandParts): Promise<number> {
-  const parsed = parse(argv, parts);
-  if (parsed === null) return 3;
-  const [command, subject, host] = parsed.positionals;
-  const language = languageSchema.catch("en").parse(parsed.values.language);
+  const given = givenLanguage(argv);
+  const language = languageSchema.catch("en").parse(given);
   const tell = (one: Sentence): string => say(catalogues[language], language, one);
-  if (command === "verify-audit") return verifyAudit(subject ?? "", parsed.values.head ?? null, parts, tell);
-  if (command === undefined || !["add", "login", "check", "report", "list", "import"].includes(command)) {
-    parts.err(tell(sentence("cli/usage")));
+  if (language !== given) {
+    parts.out(`EVENKEEL UNKNOWN - ${tell(sentence("cli/language-unknown", { language: given }))}`);
     return 3;
   }
+  const parsed = parse(argv, parts);
+  if (parsed === null) return notUnderstood(parts, tell);
+  const [command, subject, host] = parsed.positionals;
+  if (parsed.values.help || command === "help") {
+    parts.out(tell(sentence("cli/usage")));
+    return 0;
+  }
+  if (parsed.values.version) {
+    parts.out(parts.version);
+    return 0;
+  }
+  if (command === "verify-audit") return verifyAudit(subject ?? "", parsed.values.head ?? null, parts, tell);
+  if (command === undefined || !["add", "login", "check", "report", "list", "import"].includes(command))
+    return notUnderstood(parts, tell);
   const savePath = { current: null as string | null };
   const core = createCore({
     userDataDirectory: parsed.values.data ?? parts.standardDirectory,
@@ -104,6 +116,17 @@ export async function runCommand(argv: readonly string[], parts: CommandParts): 
   } finally {
     await core.close();
   }
+}
+
+/** Taken before anything else is understood, since what is not understood is to be said in it. */
+function givenLanguage(argv: readonly string[]): string {
+  return String(parseArgs({ args: [...argv], options, allowPositionals: true, strict: false }).values.language);
+}
+
+/** The first line on standard output is what a monitoring plugin shows, also of a command line that is wrong. */
+function notUnderstood(parts: CommandParts, tell: Context["tell"]): number {
+  parts.out(`EVENKEEL UNKNOWN - ${tell(sentence("cli/not-understood"))}`);
+  return 3;
 }
 
 function parse(
@@ -175,7 +198,7 @@ async function add(
   transportName: string,
 ): Promise<number> {
   const { parts, tell } = context;
-  if (host === undefined) return usage(context);
+  if (host === undefined) return notUnderstood(context.parts, context.tell);
   const transport = transportNamed(context, transportName);
   const login: Login = { host, ...(transport !== "auto" && { transport }) };
   const found = await ask(context, "discovery:start", { discoveryId: randomUUID(), login });
@@ -209,7 +232,7 @@ async function logins(
   given: { readonly user?: string; readonly port?: string; readonly transport?: string },
 ): Promise<number> {
   const { parts, tell } = context;
-  if (name === undefined) return usage(context);
+  if (name === undefined) return notUnderstood(context.parts, context.tell);
   const clusterId = await clusterNamed(context, name);
   const { user, port } = given;
   if (port !== undefined && !/^\d{0,5}$/.test(port)) {
@@ -254,19 +277,24 @@ async function assessed(context: Context, name: string): Promise<Assessment> {
 
 async function check(context: Context, name: string | undefined): Promise<number> {
   const { parts, tell } = context;
-  if (name === undefined) return usage(context);
+  if (name === undefined) return notUnderstood(context.parts, context.tell);
   const { level, findings, members } = await assessed(context, name);
   // A doubt beside something bad does not hide it; a doubt beside nothing but small things does.
   const doubts = findings.filter((finding) => finding.level === "unknown").length;
   const code = level === "watch" && doubts > 0 ? 3 : exitCodes[level];
-  const lines = findings
-    .filter(({ explainedBy }) => explainedBy === null)
-    .sort((one, other) => order.indexOf(one.level) - order.indexOf(other.level))
-    .map((finding) => ({ level: finding.level, text: `${tell(finding)} ${whatToDo(finding, tell)}` }));
+  const lines = worstFirst(findings).map((finding) => ({
+    level: finding.level,
+    text: joined(tell(finding), whatToDo(finding, tell)),
+  }));
   const first = lines[0]?.text ?? tell(sentence("cli/all-well", { name, count: members.length }));
   parts.out(`EVENKEEL ${words[code] ?? ""} - ${name}: ${first}`);
   for (const { level: ofLine, text } of lines) parts.out(`[${ofLine}] ${text}`);
   return code;
+}
+
+/** Chinese puts no space after a full stop. */
+function joined(seen: string, toDo: string): string {
+  return seen.endsWith("。") ? `${seen}${toDo}` : `${seen} ${toDo}`;
 }
 
 /** Why it cannot be told says what to do as well; what is seen for certain has its remedy. */
@@ -281,7 +309,8 @@ async function report(
   path: string | null,
 ): Promise<number> {
   const { parts, tell, language } = context;
-  if (name === undefined || path === null || (format !== "html" && format !== "json")) return usage(context);
+  if (name === undefined || path === null || (format !== "html" && format !== "json"))
+    return notUnderstood(context.parts, context.tell);
   if (!existsSync(dirname(path))) {
     parts.err(tell(sentence("cli/no-directory", { directory: dirname(path) })));
     return 3;
@@ -307,9 +336,9 @@ async function importHosts(
 ): Promise<number> {
   const { parts, tell } = context;
   const format = importFormatSchema.nullable().safeParse(as);
-  if (path === undefined || !format.success) return usage(context);
+  if (path === undefined || !format.success) return notUnderstood(context.parts, context.tell);
   const preview = await ask(context, "hosts:preview-import", { format: format.data });
-  if (preview === null) return usage(context);
+  if (preview === null) return notUnderstood(context.parts, context.tell);
   const { added, changed, gone, unreadable, unchangedCount } = preview;
   for (const line of differenceLines(preview, tell)) parts.out(line);
   const removed = gone.filter(({ kept }) => kept === null).length;
@@ -323,11 +352,6 @@ async function importHosts(
   const { importId } = preview;
   parts.out(tell(sentence("cli/imported", { ...(await ask(context, "hosts:accept-import", { importId })) })));
   return unreadable.length > 0 ? 1 : 0;
-}
-
-function usage({ parts, tell }: Context): number {
-  parts.err(tell(sentence("cli/usage")));
-  return 3;
 }
 
 /** A chain kept in one place cannot show that its end was cut off; a head that was kept elsewhere, as in a report, can. */

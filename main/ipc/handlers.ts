@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
+import { userInfo } from "node:os";
 import type { Assessment, ClusterSummary } from "../../contract/assessment";
 import type { EventName, EventPayload, Gives, Takes } from "../../contract/channels";
-import type { Finding, Level } from "../../contract/health";
+import { worstFirst } from "../../contract/findings";
 import type { ImportedHost } from "../../contract/hosts";
 import type { Cluster, EngineDescription, KnownHost } from "../../contract/inventory";
 import type { Preferences } from "../../contract/preferences";
@@ -292,7 +293,6 @@ function describe(engine: (typeof engines)[number]): EngineDescription {
   return { engine: engine.id, settings, findings: [...engine.findings], recoveries: [...engine.recoveries] };
 }
 
-const order: readonly Level[] = ["critical", "degraded", "unknown", "watch", "ok"];
 
 function summaryOf(parts: HandlerParts, cluster: Cluster): ClusterSummary {
   const assessment = parts.monitor.latest(cluster.clusterId);
@@ -308,16 +308,11 @@ function summaryOf(parts: HandlerParts, cluster: Cluster): ClusterSummary {
         : assessment.nodes.filter(({ reachability }) => reachability.state === "reachable").length,
     level: assessment?.level ?? "unknown",
     unknowns: assessment?.unknowns ?? 0,
-    worstFinding: assessment === null ? null : worstOf(assessment.findings),
+    worstFinding: assessment === null ? null : (worstFirst(assessment.findings)[0] ?? null),
     takenAt: assessment?.takenAt ?? null,
     staleAfterMs: assessment?.staleAfterMs ?? 0,
     openRunId: parts.runner.openRun(cluster.clusterId)?.runId ?? null,
   };
-}
-
-function worstOf(findings: readonly Finding[]): Finding | null {
-  const shown = findings.filter(({ explainedBy }) => explainedBy === null);
-  return [...shown].sort((one, other) => order.indexOf(one.level) - order.indexOf(other.level))[0] ?? null;
 }
 
 async function exportReport(
@@ -337,7 +332,7 @@ async function exportReport(
     journalHead: parts.runner.journalHead(),
     evidence: assessment.evidence.flatMap(({ id }) => parts.monitor.evidence(cluster.clusterId, id) ?? []),
     generatedAt: parts.clock.nowMs(),
-    operator: process.env.USER ?? "",
+    operator: userInfo().username,
     appVersion: parts.core.version,
     language,
   });

@@ -4,6 +4,7 @@ import type { FactTable, WitnessTable } from "../../contract/consistency";
 import type { Figure } from "../../contract/figure";
 import { figureTables } from "../../contract/figure-table";
 import { formatUnit } from "../../contract/format";
+import { explainedBy, worstFirst } from "../../contract/findings";
 import type { Finding, Level, NamedFigure } from "../../contract/health";
 import type { RunRecord } from "../../contract/recovery";
 import type { Report } from "../../contract/report";
@@ -27,7 +28,9 @@ export function reportAsHtml(report: Report, catalogue: Catalogue): string {
       "report/findings",
       assessment.findings.length === 0
         ? note(page, "report/no-findings")
-        : assessment.findings.map((one) => finding(page, one)).join(""),
+        : worstFirst(assessment.findings)
+            .map((one) => finding(page, one))
+            .join(""),
     ),
     section(page, "report/tolerance", tolerances(page)),
     section(
@@ -113,9 +116,11 @@ function header(page: Page): string {
     coverage.notObserved.length === 0
       ? ""
       : `<p class="missing">${page.said(sentence("report/not-observed", { nodes: coverage.notObserved.join(", ") }))}</p>`;
-  const worst = assessment.findings.filter(({ explainedBy }) => explainedBy === null).slice(0, 3);
+  const worst = worstFirst(assessment.findings).slice(0, 3);
+  const unknowns =
+    assessment.unknowns === 0 ? "" : ` ${page.said(sentence("report/unknowns", { count: assessment.unknowns }))}`;
   return `<header><p class="kind">${page.word("report/title")}</p><h1>${escape(assessment.name)}</h1>
-<p class="verdict ${assessment.level}"><span>${marks[assessment.level]}</span> ${page.word(`report/level.${assessment.level}`)}</p>
+<p class="verdict ${assessment.level}"><span>${marks[assessment.level]}</span> ${page.word(`report/level.${assessment.level}`)}</p>${unknowns}
 <ul>${worst.map((one) => `<li>${page.said(one)}</li>`).join("")}</ul>
 <p>${page.said(sentence("report/made", { when, operator, seen, observed: coverage.observed, expected: coverage.expected }))}</p>${silent}</header>`;
 }
@@ -131,9 +136,12 @@ function note(page: Page, code: string): string {
 function finding(page: Page, one: Finding): string {
   const since = formatUnit(one.firstSeenAt, "instant", page.report.language);
   const reason = one.reason === undefined ? "" : `<p class="missing">${page.said(one.reason)}</p>`;
+  const explained = explainedBy(one, page.report.assessment.findings).map((other) => `<li>${page.said(other)}</li>`);
+  const folded =
+    explained.length === 0 ? "" : `<p class="small">${page.word("report/explained")}</p><ul>${explained.join("")}</ul>`;
   return `<article class="${one.level}"><h3>${marks[one.level]} ${page.said(one)}</h3>${reason}
 <p>${page.said({ ...one, code: `${one.code}.meaning` })} ${page.said({ ...one, code: `${one.code}.remedy` })}</p>
-<p class="small">${escape(one.code)} · ${page.said(sentence("report/since", { since }))}${one.explainedBy === null ? "" : ` · ${page.said(sentence("report/explained-by", { code: one.explainedBy }))}`}</p></article>`;
+${folded}<p class="small">${escape(one.code)} · ${page.said(sentence("report/since", { since }))}</p></article>`;
 }
 
 function tolerances(page: Page): string {
@@ -147,17 +155,35 @@ function tolerances(page: Page): string {
   return `<table><thead><tr>${heads}</tr></thead><tbody>${rows.join("")}</tbody></table>`;
 }
 
+/** Cells of one table. Why a value is missing is told once below it: a host that is not reached gives the same reason for every cell. */
+function cellsOf(page: Page): { readonly cell: (figure: Figure) => string; readonly notes: () => string } {
+  const reasons: string[] = [];
+  const cell = (figure: Figure): string => {
+    if (figure.state === "known") return `<td>${page.figure(figure)}</td>`;
+    const reason = page.said(figure.reason);
+    if (!reasons.includes(reason)) reasons.push(reason);
+    const mark = `<sup>${reasons.indexOf(reason) + 1}</sup>`;
+    return figure.state === "none"
+      ? `<td>—${mark}</td>`
+      : `<td><span class="missing">${page.word("report/unknown")}${mark}</span></td>`;
+  };
+  const notes = (): string =>
+    reasons.map((reason, at) => `<p class="small"><sup>${at + 1}</sup> ${reason}</p>`).join("");
+  return { cell, notes };
+}
+
 function figureTable(
   page: Page,
   rows: readonly { name: string; level: Level; figures: readonly NamedFigure[] }[],
 ): string {
   const tables = figureTables(rows).map((table) => {
     const heads = table.names.map((name) => `<th>${page.word(name)}</th>`).join("");
+    const { cell, notes } = cellsOf(page);
     const body = table.rows.map((row) => {
-      const cells = row.figures.map(({ figure }) => `<td>${page.figure(figure)}</td>`);
+      const cells = row.figures.map(({ figure }) => cell(figure));
       return `<tr><th>${marks[row.level]} ${escape(row.name)}</th>${cells.join("")}</tr>`;
     });
-    return `<table><thead><tr><th></th>${heads}</tr></thead><tbody>${body.join("")}</tbody></table>`;
+    return `<table><thead><tr><th></th>${heads}</tr></thead><tbody>${body.join("")}</tbody></table>${notes()}`;
   });
   return tables.join("");
 }
@@ -175,11 +201,9 @@ function factTable(page: Page, table: FactTable): string {
   if (table.rows.length === 0)
     return `<h3>${page.word(table.name)}</h3>${incomplete}${table.complete ? note(page, `${table.name}.empty`) : ""}`;
   const heads = table.columns.map(({ name }) => `<th>${page.word(name)}</th>`).join("");
-  const rows = table.rows.map(
-    (row) =>
-      `<tr><th>${escape(row.subject)}</th>${row.cells.map((cell) => `<td>${page.figure(cell)}</td>`).join("")}</tr>`,
-  );
-  return `<h3>${page.word(table.name)}</h3>${incomplete}<table><thead><tr><th></th>${heads}</tr></thead><tbody>${rows.join("")}</tbody></table>`;
+  const { cell, notes } = cellsOf(page);
+  const rows = table.rows.map((row) => `<tr><th>${escape(row.subject)}</th>${row.cells.map(cell).join("")}</tr>`);
+  return `<h3>${page.word(table.name)}</h3>${incomplete}<table><thead><tr><th></th>${heads}</tr></thead><tbody>${rows.join("")}</tbody></table>${notes()}`;
 }
 
 function balance(page: Page, one: Balance): string {

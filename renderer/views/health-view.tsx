@@ -2,6 +2,7 @@ import { Anchor, Card, Group, SimpleGrid, Stack, Table, Text, Title } from "@man
 import type { ReactElement } from "react";
 import type { Assessment } from "../../contract/assessment";
 import { figureTables, type FigureTable } from "../../contract/figure-table";
+import { explainedBy, worstFirst } from "../../contract/findings";
 import type { Finding, Level, NamedFigure } from "../../contract/health";
 import { useWords } from "../i18n/words";
 import { useEvidence } from "../parts/evidence-drawer";
@@ -10,13 +11,10 @@ import { HostLogin } from "../parts/host-login";
 import { HistorySection } from "../parts/history-chart";
 import { LevelBadge, levelColours } from "../parts/level-badge";
 
-const order: readonly Level[] = ["critical", "degraded", "unknown", "watch"];
-
 /** What is wrong, who is who, and what may still fail. */
 export function HealthView({ assessment }: { readonly assessment: Assessment }): ReactElement {
   const { word, said } = useWords();
-  const shown = assessment.findings.filter(({ explainedBy }) => explainedBy === null);
-  const sorted = [...shown].sort((one, other) => order.indexOf(one.level) - order.indexOf(other.level));
+  const sorted = worstFirst(assessment.findings);
   return (
     <Stack>
       <Title order={2} size="h3">
@@ -60,7 +58,7 @@ export function HealthView({ assessment }: { readonly assessment: Assessment }):
 function FindingCard({ finding, all }: { readonly finding: Finding; readonly all: readonly Finding[] }): ReactElement {
   const { word, said, has } = useWords();
   const show = useEvidence();
-  const folded = all.filter((one) => isFoldedUnder(one, finding));
+  const folded = explainedBy(finding, all);
   const more = (part: string): string =>
     has(`${finding.code}.${part}`) ? said({ code: `${finding.code}.${part}`, facts: finding.facts }) : "";
   return (
@@ -108,12 +106,6 @@ function FindingCard({ finding, all }: { readonly finding: Finding; readonly all
       )}
     </Card>
   );
-}
-
-/** Of several hosts that are not reached, each has its own members under it. */
-function isFoldedUnder(one: Finding, { code, reason }: Finding): boolean {
-  if (one.explainedBy !== code) return false;
-  return reason === undefined || JSON.stringify(one.reason) === JSON.stringify(reason);
 }
 
 function Tolerances({ assessment }: { readonly assessment: Assessment }): ReactElement {

@@ -170,6 +170,13 @@ describe.skipIf(cannotRun)("one node's trouble, as it is told", () => {
       level: "unknown",
       isHostRead: false,
     });
+    const path = join(directory, "report.html");
+    expect(await evenkeel("report", "demo", "--format", "html", "--out", path)).toMatchObject({ code: 0 });
+    const html = readFileSync(path, "utf8");
+    expect(html).not.toContain("{{");
+    // With the finding, below each of the two tables of figures, and by each witness; not in every cell.
+    const told = html.slice(0, html.indexOf("<details>")).split("refuses connections on port 1").length - 1;
+    expect(told).toBeLessThan(10);
   });
 
   it("a name that nobody knows", async () => {
