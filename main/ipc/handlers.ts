@@ -293,7 +293,6 @@ function describe(engine: (typeof engines)[number]): EngineDescription {
   return { engine: engine.id, settings, findings: [...engine.findings], recoveries: [...engine.recoveries] };
 }
 
-
 function summaryOf(parts: HandlerParts, cluster: Cluster): ClusterSummary {
   const assessment = parts.monitor.latest(cluster.clusterId);
   return {
