@@ -181,6 +181,8 @@ export interface PlannedSteps {
   readonly restsOn: readonly Claim[];
   /** What will be so in the end. */
   readonly goal: readonly Claim[];
+  /** Where this target makes the action riskier than it is in general. */
+  readonly risk?: Risk;
 }
 
 /** From the processes and files of one host, and calls to what they serve, to members and to hosts that should be asked next. */

@@ -46,23 +46,20 @@ export function draftPlan(
     const snapshot = await observeFresh(parts, engine, cluster);
     const objections = objectionsTo(recovery, snapshot, target);
     if (objections.length > 0) return { objections };
-    const { steps, warnings, restsOn, goal } = recovery.plan(snapshot, target);
+    const { steps, warnings, restsOn, goal, risk = recovery.risk } = recovery.plan(snapshot, target);
     if (steps.length === 0) return { objections: [sentence("recovery/nothing-to-do")] };
     const unfounded = lookFrom(engine, snapshot).missing(restsOn);
     if (unfounded !== null) return { objections: [unfounded] };
     const often = recentOn(runs, action, target, parts.clock.nowMs()).length;
-    const isOften = often >= runsADay;
     return planned(parts, cluster, steps, recovery.verifyWithinMs, {
       action,
       target,
-      risk: recovery.risk,
+      risk,
       undoes: null,
-      warnings: isOften ? [sentence("recovery/often", { count: often, target }), ...warnings] : [...warnings],
+      warnings: often >= runsADay ? [sentence("recovery/often", { count: often, target }), ...warnings] : [...warnings],
       restsOn: [...restsOn],
       goal: [...goal],
-      confirmation: isOften
-        ? { kind: "type", text: `${cluster.name}: run ${often + 1} on ${target}` }
-        : confirmationOf(recovery.risk, cluster, action, target),
+      confirmation: confirmationOf(risk, often, cluster, action, target),
     });
   });
 }
@@ -166,17 +163,22 @@ async function showDeed(
   };
 }
 
-function confirmationOf(risk: Risk, cluster: Cluster, action: string, target: string): Confirmation {
-  if (risk === "R0" || risk === "R1") return { kind: "click" };
-  if (risk === "R2") return { kind: "type", text: cluster.name };
+function confirmationOf(risk: Risk, often: number, { name }: Cluster, action: string, target: string): Confirmation {
   // A whole line, which nobody types by habit; what it means is said by the warnings of the plan.
-  return { kind: "type", text: `${cluster.name}: ${action.split("/")[1] ?? action} ${target}` };
+  const line = `${name}: ${action.split("/")[1] ?? action} ${target}`;
+  if (often >= runsADay)
+    return {
+      kind: "type",
+      text: risk === "R3" ? `${line}, run ${often + 1}` : `${name}: run ${often + 1} on ${target}`,
+    };
+  if (risk === "R0" || risk === "R1") return { kind: "click" };
+  return { kind: "type", text: risk === "R2" ? name : line };
 }
 
-/** Covers every byte that would be sent, to whom and as whom, what it is judged by and what it comes to; times are no part of it. */
+/** Covers every byte that would be sent, to whom and as whom, what it is judged by, what it risks and what it comes to; times are no part of it. */
 export function fingerprintOf(
   cluster: Cluster,
-  { action, target, undoes, goal }: Pick<Plan, "action" | "target" | "undoes" | "goal">,
+  { action, target, risk, undoes, goal }: Pick<Plan, "action" | "target" | "risk" | "undoes" | "goal">,
   steps: readonly PlanStep[],
 ): string {
   const sent = steps.map(({ node, reachedAs, runsAs, shown, deadlineMs, achieved, undo }) => [
@@ -189,13 +191,14 @@ export function fingerprintOf(
     undo.kind === "by" ? [undo.node, undo.runsAs, undo.shown, undo.deadlineMs, undo.achieved] : undo.kind,
   ]);
   return createHash("sha256")
-    .update(JSON.stringify([cluster.clusterId, action, target, undoes, goal, sent]))
+    .update(JSON.stringify([cluster.clusterId, action, target, risk, undoes, goal, sent]))
     .digest("hex");
 }
 
 /** What differs between the plan that was read and the one that would run now; null when nothing does. */
 export function differenceOf(seen: Plan, now: Plan): Sentence | null {
   if (seen.fingerprint === now.fingerprint) return null;
+  if (seen.risk !== now.risk) return sentence("recovery/plan-risk-changed", { before: seen.risk, after: now.risk });
   const at = seen.steps.findIndex((step, index) => step.shown !== now.steps[index]?.shown);
   const before = seen.steps[at];
   const after = now.steps[at];

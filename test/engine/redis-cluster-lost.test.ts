@@ -4,6 +4,7 @@ import { isLost } from "../../main/engine/redis-cluster/health";
 import { redisClusterProbes, type RedisClusterProbes } from "../../main/engine/redis-cluster/probes";
 import { redisClusterSettings } from "../../main/engine/redis-cluster/settings";
 import { snapshotCluster } from "../../main/engine/redis-cluster/snapshot";
+import { startNode } from "../../main/engine/redis-cluster/recovery/restart";
 import type { KnownNode } from "../../main/engine/redis-cluster/topology";
 import { replay } from "./case";
 
@@ -56,5 +57,28 @@ describe("a master that its host says is stopped", () => {
     );
     expect(lost(() => ({ failure: "suspected", isLinked: false }), unseen)).toEqual([]);
     expect(lost(() => ({ failure: "agreed", isLinked: false }), unseen)).toEqual([name]);
+  });
+});
+
+describe("starting a master whose shard nobody took over", () => {
+  const warned = (members: Members): unknown => {
+    const { risk, warnings } = startNode.plan(snapshotCluster(members), victim);
+    return [risk, warnings.map(({ code }) => code)];
+  };
+  const looked = (usesAppendOnlyFile: boolean): Members =>
+    killed.map((one): Members[number] => {
+      const info = killed.find(({ readings }) => readings.info.kind === "value")?.readings.info;
+      if (one.site.member !== victim || info?.kind !== "value" || info.value.persistence === null) return one;
+      const value = { ...info.value, persistence: { ...info.value.persistence, usesAppendOnlyFile } };
+      return { ...one, previous: { ...one.readings, info: { ...info, value } } };
+    });
+
+  it("may lose the shard's data where nothing shows that it keeps them on disk", () => {
+    expect(warned(killed)).toEqual(["R3", ["redis-cluster/warning.starts-empty"]]);
+    expect(warned(looked(false))).toEqual(["R3", ["redis-cluster/warning.starts-empty"]]);
+  });
+
+  it("is no such danger where the look before shows its append-only file", () => {
+    expect(warned(looked(true))).toEqual([undefined, []]);
   });
 });

@@ -19,7 +19,8 @@ describe("starting a data server of the sentinels", () => {
   const killed = snapshotSentinels(recorded("no-quorum-master-killed"));
 
   it("warns that the master the sentinels tell may start empty and empty its replicas", () => {
-    const { warnings } = startMember.plan(killed, stoppedIn(killed));
+    const { warnings, risk } = startMember.plan(killed, stoppedIn(killed));
+    expect(risk).toBe("R3");
     expect(warnings[0]).toMatchObject({
       code: "redis-sentinel/warning.starts-empty",
       facts: {
@@ -43,6 +44,7 @@ describe("starting a data server of the sentinels", () => {
       return { ...killed, data, members: [...data, ...killed.sentinels] };
     };
     expect(warned(looked(true))).toEqual(["redis-sentinel/warning.writes-dropped"]);
+    expect(startMember.plan(looked(true), stoppedIn(killed)).risk).toBeUndefined();
     expect(warned(looked(false))).toContain("redis-sentinel/warning.starts-empty");
   });
 

@@ -11,6 +11,11 @@ const endMs = 30_000;
 /** What a plan is when the snapshot no longer shows what it acts on. */
 export const nothingToDo: PlannedSteps = { steps: [], warnings: [], restsOn: [], goal: [] };
 
+/** Of what a server loads when it starts only an append-only file is told by INFO: without a look before that shows one it may start empty. */
+export function mayStartEmpty({ before }: RedisServer): boolean {
+  return before?.info.persistence?.usesAppendOnlyFile !== true;
+}
+
 /** What recoveries claim of any server, as data; `serverJudges` says whether a snapshot shows it. */
 export interface ServerHolds {
   standing(member: string, kind: Standing["kind"]): Claim;

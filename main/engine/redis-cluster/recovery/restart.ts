@@ -1,8 +1,8 @@
 import { sentence, type Sentence } from "../../../../contract/sentence";
 import type { Claim, RecoveryAction } from "../../engine";
 import { isGone } from "../../redis-server/server";
-import { notControlled, nothingToDo, serverSteps } from "../../redis-server/steps";
-import { isEligible, isReplica, nodeIn, type ClusterNode, type ClusterSnapshot } from "../snapshot";
+import { mayStartEmpty, notControlled, nothingToDo, serverSteps } from "../../redis-server/steps";
+import { isEligible, isReplica, nameOf, nodeById, nodeIn, type ClusterNode, type ClusterSnapshot } from "../snapshot";
 import { countSlots } from "../topology";
 import { holds, lostMasters } from "./judges";
 
@@ -49,16 +49,35 @@ export const startNode: RecoveryAction<ClusterSnapshot> = {
     const node = nodeIn(snapshot, target);
     if (node === null) return nothingToDo;
     const joined: readonly Claim[] = [holds.joined(target)];
+    const emptied = emptiedBy(snapshot, node);
     return {
       steps: steps.start(node, [], joined),
-      warnings: lostMasters(snapshot).includes(target)
-        ? []
-        : [sentence("redis-cluster/warning.writes-dropped", { member: target })],
+      warnings: [
+        ...(emptied.length > 0
+          ? [sentence("redis-cluster/warning.starts-empty", { member: target, replicas: emptied.join(", ") })]
+          : []),
+        ...(lostMasters(snapshot).includes(target)
+          ? []
+          : [sentence("redis-cluster/warning.writes-dropped", { member: target })]),
+      ],
       restsOn: [holds.stopped(target)],
       goal: joined,
+      ...(emptied.length > 0 && { risk: "R3" }),
     };
   },
 };
+
+/** Who copies a master that may start without its data, and loses its own by that. */
+function emptiedBy(snapshot: ClusterSnapshot, node: ClusterNode): readonly string[] {
+  const shard = snapshot.shards.find(({ master }) => master.id === node.id);
+  if (shard === undefined || !mayStartEmpty(node)) return [];
+  return shard.replicas.filter(({ id }) => !isStopped(snapshot, id)).map((one) => nameOf(snapshot, one));
+}
+
+/** One that this desktop does not see may well run. */
+function isStopped(snapshot: ClusterSnapshot, id: string): boolean {
+  return nodeById(snapshot, id)?.standing.kind === "stopped";
+}
 
 function control(node: ClusterNode): readonly Sentence[] {
   const reason = notControlled("redis-cluster", node);

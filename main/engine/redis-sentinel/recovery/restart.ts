@@ -1,7 +1,7 @@
 import { sentence, type Sentence } from "../../../../contract/sentence";
 import type { Claim, RecoveryAction } from "../../engine";
 import { isGone, namesOf, replicationOf } from "../../redis-server/server";
-import { notControlled, nothingToDo, serverSteps } from "../../redis-server/steps";
+import { mayStartEmpty, notControlled, nothingToDo, serverSteps } from "../../redis-server/steps";
 import {
   memberIn,
   nameAt,
@@ -66,32 +66,28 @@ export const startMember: RecoveryAction<SentinelSnapshot> = {
     const one = memberIn(snapshot, target);
     if (one === null) return nothingToDo;
     const back = backInPlace(snapshot, one);
+    const emptied = one.kind === "data" ? emptiedBy(snapshot, one) : [];
     return {
       steps: steps.start(one, [], back),
-      warnings: one.kind === "data" ? startWarnings(snapshot, one) : [],
+      warnings: [
+        ...(emptied.length > 0
+          ? [sentence("redis-sentinel/warning.starts-empty", { member: target, replicas: namesOf(emptied) })]
+          : []),
+        ...(one.kind === "data" ? [sentence("redis-sentinel/warning.writes-dropped", { member: target })] : []),
+      ],
       restsOn: [holds.stopped(target)],
       goal: back,
+      ...(emptied.length > 0 && { risk: "R3" }),
     };
   },
 };
 
-/**
- * A master that starts without its data is copied by its replicas as it is, and they lose theirs. Of what it loads only an append-only file
- * is told by INFO: without a look before that shows one, it counts as starting empty.
- */
-function startWarnings(snapshot: SentinelSnapshot, one: DataServer): readonly Sentence[] {
+/** Who copies a master that may start without its data, and loses its own by that. */
+function emptiedBy(snapshot: SentinelSnapshot, one: DataServer): readonly DataServer[] {
   const { announced } = one.site.settings;
   const isMaster =
     snapshot.told?.address === announced || replicasOf(snapshot).some((replica) => sourceOf(replica) === announced);
-  const holders = snapshot.data.filter((other) => other !== one && !isGone(other));
-  const mayStartEmpty = one.before?.info.persistence?.usesAppendOnlyFile !== true;
-  const facts = { member: one.member, replicas: namesOf(holders) };
-  return [
-    ...(isMaster && holders.length > 0 && mayStartEmpty
-      ? [sentence("redis-sentinel/warning.starts-empty", facts)]
-      : []),
-    sentence("redis-sentinel/warning.writes-dropped", { member: one.member }),
-  ];
+  return isMaster && mayStartEmpty(one) ? snapshot.data.filter((other) => other !== one && !isGone(other)) : [];
 }
 
 /** A sentinel watches again; a replica copies whom it copied; what a server that was gone becomes, its sentinels decide. */
