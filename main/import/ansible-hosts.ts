@@ -1,6 +1,6 @@
 import type { ImportedHost, ImportProblem } from "../../contract/hosts";
 import { loginSchema, type Login } from "../../contract/inventory";
-import { groupsOf, variablesOf, type FolderVariables, type Inventory } from "./ansible-inventory";
+import { createLookup, type FolderVariables, type Inventory } from "./ansible-inventory";
 import type { Value, Variables } from "./ansible-value";
 import { problem, type FoundHosts, type Position } from "./found";
 import { readSshArguments, type SshArguments } from "./ssh-arguments";
@@ -19,13 +19,14 @@ export function ansibleHosts(inventory: Inventory, folders: FolderVariables, fil
   const unreadHosts: string[] = [];
   const unreadable = new Gathered();
   const notTaken = new Gathered();
+  const lookup = createLookup(inventory, folders);
   for (const name of inventory.hosts.keys()) {
-    const read = loginOf(name, variablesOf(inventory, folders, name), file);
+    const read = loginOf(name, lookup.variablesOf(name), file);
     for (const { at, code, facts } of read.notTaken) notTaken.add(name, at, code, facts);
     for (const { at, code, facts } of read.unread) unreadable.add(name, at, code, facts);
     if (read.unread.length > 0) unreadHosts.push(name);
     else if (read.login !== null)
-      hosts.push({ name, login: read.login, groups: [...groupsOf(inventory, name)], source: file });
+      hosts.push({ name, login: read.login, groups: [...lookup.groupsOf(name)], source: file });
   }
   return {
     hosts,
@@ -88,8 +89,9 @@ function loginOf(name: string, variables: Variables, file: string): ReadLogin {
     identityFile: keys[0] ?? null,
     jump: first((one) => one.jump),
   };
-  const login = loginFrom(draft);
-  if (login === null)
+  const login = isHostName(name) ? loginFrom(draft) : null;
+  if (!isHostName(name)) unread.push({ at, code: "import/name-wrong", facts: {} });
+  else if (login === null)
     unread.push({
       at: host?.at ?? port?.at ?? user?.at ?? at,
       code: "import/login-wrong",
@@ -100,6 +102,11 @@ function loginOf(name: string, variables: Variables, file: string): ReadLogin {
 
 function restKeys(read: readonly (SshArguments | null)[]): readonly string[] {
   return read.slice(1).flatMap((one) => one?.identityFiles ?? []);
+}
+
+/** What a host may be called where it is kept. */
+export function isHostName(name: string): boolean {
+  return name !== "" && name.length <= 255 && !/\p{Cc}/u.test(name);
 }
 
 interface Draft {

@@ -1,6 +1,7 @@
 import type { ImportProblem } from "../../contract/hosts";
 import type { Value, Variables } from "./ansible-value";
 import { problem } from "./found";
+import { createBudget, stepsOfEdge, stepsOfGroup, stepsOfHost, type Budget } from "./too-much";
 
 export interface Group {
   readonly name: string;
@@ -16,10 +17,11 @@ export interface Inventory {
   /** Each host's own variables. */
   readonly hosts: Map<string, Map<string, Value>>;
   readonly problems: ImportProblem[];
+  readonly budget: Budget;
 }
 
 export function emptyInventory(): Inventory {
-  const inventory: Inventory = { groups: new Map(), hosts: new Map(), problems: [] };
+  const inventory: Inventory = { groups: new Map(), hosts: new Map(), problems: [], budget: createBudget() };
   groupOf(inventory, "all");
   groupOf(inventory, "ungrouped");
   return inventory;
@@ -28,6 +30,7 @@ export function emptyInventory(): Inventory {
 export function groupOf(inventory: Inventory, name: string): Group {
   const known = inventory.groups.get(name);
   if (known !== undefined) return known;
+  inventory.budget.spend(stepsOfGroup);
   const group: Group = { name, hosts: new Set(), children: new Set(), variables: new Map(), priority: 1 };
   inventory.groups.set(name, group);
   return group;
@@ -59,6 +62,7 @@ export function addHosts(
   port: Value | null,
   variables: Variables,
 ): void {
+  inventory.budget.spend(names.length * (stepsOfHost + variables.size));
   for (const name of names) {
     const known = inventory.hosts.get(name);
     const own = known ?? new Map<string, Value>();
@@ -71,96 +75,120 @@ export function addHosts(
 
 /** False where the group would come to hold itself. */
 export function addChild(inventory: Inventory, parent: string, child: string): boolean {
-  if (child === "all" || child === parent || descendants(inventory, child).has(parent)) return false;
+  const below = (name: string): Iterable<string> => inventory.groups.get(name)?.children ?? [];
+  if (child === "all" || child === parent || reachedFrom([child], below, inventory.budget).has(parent)) return false;
   groupOf(inventory, parent).children.add(child);
   return true;
 }
 
-function descendants(inventory: Inventory, name: string, seen = new Set<string>()): ReadonlySet<string> {
-  for (const child of inventory.groups.get(name)?.children ?? []) {
-    if (seen.has(child)) continue;
-    seen.add(child);
-    descendants(inventory, child, seen);
-  }
-  return seen;
+/** These and all that is reached from them, step by step. */
+function reachedFrom(
+  names: Iterable<string>,
+  next: (name: string) => Iterable<string>,
+  budget: Budget,
+): ReadonlySet<string> {
+  const reached = new Set(names);
+  // A set gives what is added to it while it is walked.
+  for (const name of reached)
+    for (const one of next(name)) {
+      budget.spend(stepsOfEdge);
+      reached.add(one);
+    }
+  return reached;
 }
 
-/** Every group a host is in, directly or through children, without `all` and `ungrouped`, by name. */
-export function groupsOf(inventory: Inventory, host: string): readonly string[] {
-  return everyGroupOf(inventory, host).filter((name) => name !== "ungrouped");
+/** What an inventory that was read to its end says of each host. */
+export interface Lookup {
+  /** Every group a host is in, directly or through children, without `all` and `ungrouped`, by name. */
+  groupsOf(host: string): readonly string[];
+  /**
+   * What holds for a host in the end. Later wins: `all` and then its groups in the file, `all` and then its groups in folders, the host in the
+   * file and in its folder; groups the deeper after the shallower, then by `ansible_group_priority`, then by name.
+   */
+  variablesOf(host: string): Variables;
 }
 
-/** A host that is named in any group is not ungrouped, wherever else it stands. */
-function everyGroupOf(inventory: Inventory, host: string): readonly string[] {
+export function createLookup(inventory: Inventory, folders: FolderVariables): Lookup {
+  const { budget } = inventory;
   const parents = parentsOf(inventory);
-  const found = new Set<string>();
-  const add = (name: string): void => {
-    if (found.has(name)) return;
-    found.add(name);
-    parents.get(name)?.forEach(add);
+  const depths = depthsOf(inventory, parents);
+  const direct = new Map<string, string[]>();
+  for (const { name, hosts } of inventory.groups.values())
+    if (name !== "all") for (const host of hosts) direct.set(host, [...(direct.get(host) ?? []), name]);
+
+  /** A host that is named in any group is not ungrouped, wherever else it stands. */
+  function everyGroupOf(host: string): readonly string[] {
+    const named = direct.get(host) ?? [];
+    const grouped = named.filter((name) => name !== "ungrouped");
+    const from = grouped.length === 0 ? ["ungrouped"] : grouped;
+    const found = new Set(reachedFrom(from, (name) => parents.get(name) ?? [], budget));
+    // Also where one of its groups is a child of `ungrouped`: Ansible takes the host out of it by itself.
+    if (grouped.length > 0 && grouped.length < named.length) found.delete("ungrouped");
+    found.delete("all");
+    budget.spend(found.size);
+    return [...found].sort();
+  }
+
+  const priority = (name: string): number => inventory.groups.get(name)?.priority ?? 1;
+  const own = (name: string): Variables => inventory.groups.get(name)?.variables ?? new Map<string, Value>();
+  return {
+    groupsOf: (host) => everyGroupOf(host).filter((name) => name !== "ungrouped"),
+    variablesOf: (host) => {
+      const ordered = [...everyGroupOf(host)].sort(
+        (one, other) =>
+          (depths.get(one) ?? 1) - (depths.get(other) ?? 1) ||
+          priority(one) - priority(other) ||
+          (one < other ? -1 : one > other ? 1 : 0),
+      );
+      const layers = [
+        own("all"),
+        ...ordered.map(own),
+        folders.group("all"),
+        ...ordered.map((name) => folders.group(name)),
+        inventory.hosts.get(host) ?? new Map<string, Value>(),
+        folders.host(host),
+      ];
+      const joined = new Map<string, Value>();
+      for (const layer of layers) {
+        budget.spend(layer.size);
+        for (const [name, value] of layer) joined.set(name, value);
+      }
+      return joined;
+    },
   };
-  const direct = [...inventory.groups.values()].filter(({ name, hosts }) => name !== "all" && hosts.has(host));
-  const grouped = direct.filter(({ name }) => name !== "ungrouped");
-  for (const { name } of grouped) add(name);
-  if (grouped.length === 0) add("ungrouped");
-  // Also where one of its groups is a child of `ungrouped`: Ansible takes the host out of it by itself.
-  else if (grouped.length < direct.length) found.delete("ungrouped");
-  found.delete("all");
-  return [...found].sort();
 }
 
 function parentsOf(inventory: Inventory): ReadonlyMap<string, readonly string[]> {
   const parents = new Map<string, string[]>();
   for (const { name, children } of inventory.groups.values())
-    for (const child of children) parents.set(child, [...(parents.get(child) ?? []), name]);
+    for (const child of children) {
+      const known = parents.get(child);
+      if (known === undefined) parents.set(child, [name]);
+      else known.push(name);
+    }
   return parents;
+}
+
+/** The longest way down from `all`; groups without a parent stand right below it. No group holds itself, so each is reached by its last parent. */
+function depthsOf(inventory: Inventory, parents: ReadonlyMap<string, readonly string[]>): ReadonlyMap<string, number> {
+  const depths = new Map<string, number>();
+  const waitsFor = new Map([...parents].map(([name, above]) => [name, above.length]));
+  const ready = [...inventory.groups.keys()].filter((name) => !parents.has(name));
+  for (const name of ready) {
+    const depth = name === "all" ? 0 : Math.max(1, depths.get(name) ?? 1);
+    depths.set(name, depth);
+    for (const child of inventory.groups.get(name)?.children ?? []) {
+      depths.set(child, Math.max(depths.get(child) ?? 1, depth + 1));
+      const left = (waitsFor.get(child) ?? 1) - 1;
+      waitsFor.set(child, left);
+      if (left === 0) ready.push(child);
+    }
+  }
+  return depths;
 }
 
 /** Variables from beside the inventory: `group_vars/<name>` and `host_vars/<name>`. */
 export interface FolderVariables {
   readonly group: (name: string) => Variables;
   readonly host: (name: string) => Variables;
-}
-
-/**
- * What holds for a host in the end. Later wins: `all` and then its groups in the file, `all` and then its groups in folders, the host in the
- * file and in its folder; groups the deeper after the shallower, then by `ansible_group_priority`, then by name.
- */
-export function variablesOf(inventory: Inventory, folders: FolderVariables, host: string): Variables {
-  const ordered = inOrder(inventory, everyGroupOf(inventory, host));
-  const own = (name: string): Variables => inventory.groups.get(name)?.variables ?? new Map<string, Value>();
-  return new Map([
-    ...own("all"),
-    ...ordered.flatMap((name) => [...own(name)]),
-    ...folders.group("all"),
-    ...ordered.flatMap((name) => [...folders.group(name)]),
-    ...(inventory.hosts.get(host) ?? []),
-    ...folders.host(host),
-  ]);
-}
-
-function inOrder(inventory: Inventory, names: readonly string[]): readonly string[] {
-  const depths = depthsOf(inventory);
-  const priority = (name: string): number => inventory.groups.get(name)?.priority ?? 1;
-  return [...names].sort(
-    (one, other) =>
-      (depths.get(one) ?? 1) - (depths.get(other) ?? 1) ||
-      priority(one) - priority(other) ||
-      (one < other ? -1 : one > other ? 1 : 0),
-  );
-}
-
-/** The longest way down from `all`; groups without a parent stand right below it. */
-function depthsOf(inventory: Inventory): ReadonlyMap<string, number> {
-  const parents = parentsOf(inventory);
-  const depths = new Map<string, number>([["all", 0]]);
-  const depthOf = (name: string): number => {
-    const known = depths.get(name);
-    if (known !== undefined) return known;
-    const depth = 1 + Math.max(0, ...(parents.get(name) ?? []).map(depthOf));
-    depths.set(name, depth);
-    return depth;
-  };
-  for (const name of inventory.groups.keys()) depthOf(name);
-  return depths;
 }

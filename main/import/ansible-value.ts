@@ -30,7 +30,7 @@ const escapes: Readonly<Record<string, string>> = {
 export function iniValue(text: string, at: Position): Value {
   const plain = (value: string | number | boolean | null): Value => ({ kind: "plain", value, at });
   // ast.literal_eval strips blanks and tabs in front; a comment behind a literal is Python's own.
-  const literal = text.replace(/^[ \t]+/, "").replace(/\s+$/, "");
+  const literal = text.replace(/^[ \t]+/, "").trimEnd();
   if (literal === "True") return plain(true);
   if (literal === "False") return plain(false);
   if (literal === "None") return plain(null);
@@ -46,7 +46,8 @@ export function iniValue(text: string, at: Position): Value {
 
 function numberOf(literal: string): number | null {
   // A literal may carry Python's own comment: `22 # the port`.
-  const bare = literal.replace(/\s*#.*$/, "").replace(/^([+-])\s*/, "$1");
+  const [before = ""] = literal.split("#", 1);
+  const bare = before.trimEnd().replace(/^([+-])\s*/, "$1");
   if (/^[+-]?(?:0(?:_?0)*|[1-9](?:_?\d)*)$/.test(bare)) return Number(bare.replaceAll("_", ""));
   const based = /^([+-]?)(0[xX](?:_?[\da-fA-F])+|0[oO](?:_?[0-7])+|0[bB](?:_?[01])+)$/.exec(bare);
   if (based !== null) return Number((based[2] ?? "").replaceAll("_", "")) * (based[1] === "-" ? -1 : 1);

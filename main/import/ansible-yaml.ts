@@ -2,6 +2,7 @@ import { addChild, addHosts, emptyInventory, groupOf, setGroupVariable, type Inv
 import type { Value } from "./ansible-value";
 import { problem } from "./found";
 import { hostsOf } from "./host-pattern";
+import { stepsOfGroup } from "./too-much";
 import { readYaml, type YamlFile } from "./yaml-reader";
 
 /**
@@ -47,6 +48,8 @@ function readGroup(
   keyNode: unknown,
   depth: number,
 ): string | null {
+  // An alias may lead to the same group again and again, each time below another.
+  inventory.budget.spend(stepsOfGroup);
   const sections = yaml.entries(body);
   const isEmpty = isNothing(yaml, body);
   if ((sections === null && !isEmpty) || depth > deepestGroups) {

@@ -1,6 +1,6 @@
 import { parse } from "csv-parse/sync";
 import type { ImportedHost, ImportProblem } from "../../contract/hosts";
-import { loginFrom } from "./ansible-hosts";
+import { isHostName, loginFrom } from "./ansible-hosts";
 import { nothingRead, problem, type FoundHosts } from "./found";
 
 type Column = "name" | "host" | "user" | "port" | "identityFile" | "jump" | "groups";
@@ -46,15 +46,7 @@ export function readCsvHosts(text: string, file: string): FoundHosts {
   const unreadable: ImportProblem[] = [];
   const rows = rowsOf(text, file, unreadable);
   const [head, ...body] = rows;
-  const columns = (head?.record ?? []).map(
-    (name) =>
-      columnNames[
-        name
-          .trim()
-          .toLowerCase()
-          .replace(/[\s_-]/g, "")
-      ],
-  );
+  const columns = (head?.record ?? []).map((name) => columnOf(name));
   const nameColumn = columns.includes("name") ? "name" : "host";
   if (head === undefined || !columns.includes(nameColumn))
     return nothingRead(problem({ file, line: head?.line ?? 1 }, "import/csv-no-name"));
@@ -65,12 +57,13 @@ export function readCsvHosts(text: string, file: string): FoundHosts {
       ? [problem({ file, line: head.line }, "import/csv-column", { column: head.record[at] ?? "" })]
       : [],
   );
+  const places = new Map(columns.flatMap((column, at) => (column === undefined ? [] : [[column, at] as const])));
   const isBroken = unreadable.length > 0;
   const hosts = new Map<string, ImportedHost>();
   const unreadHosts = new Set<string>();
   let isNameless = false;
   for (const { record, line } of body) {
-    const cell = (column: Column): string => record[columns.indexOf(column)]?.trim() ?? "";
+    const cell = (column: Column): string => record[places.get(column) ?? -1]?.trim() ?? "";
     const name = cell(nameColumn);
     const read = record.length === columns.length ? hostFrom(name, cell, file) : null;
     if (read === null || hosts.has(name)) {
@@ -91,6 +84,14 @@ export function readCsvHosts(text: string, file: string): FoundHosts {
   };
 }
 
+function columnOf(written: string): Column | undefined {
+  const name = written
+    .trim()
+    .toLowerCase()
+    .replace(/[\s_-]/g, "");
+  return Object.hasOwn(columnNames, name) ? columnNames[name] : undefined;
+}
+
 function hostFrom(name: string, cell: (column: Column) => string, file: string): ImportedHost | null {
   const orNull = (column: Column): string | null => (cell(column) === "" ? null : cell(column));
   const login = loginFrom({
@@ -100,7 +101,7 @@ function hostFrom(name: string, cell: (column: Column) => string, file: string):
     identityFile: orNull("identityFile"),
     jump: orNull("jump"),
   });
-  if (login === null || name === "" || name.length > 255 || /\p{Cc}/u.test(name)) return null;
+  if (login === null || !isHostName(name)) return null;
   const groups = cell("groups")
     .split(/[,;|\s]+/)
     .filter((group) => group !== "");

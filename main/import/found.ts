@@ -23,8 +23,14 @@ export function problem(
   code: string,
   facts: Readonly<Record<string, Fact>> = {},
 ): ImportProblem {
-  return { file, line, what: sentence(code, facts) };
+  const short = (fact: Fact): Fact =>
+    typeof fact === "string" && fact.length > longestFact ? `${fact.slice(0, longestFact)}…` : fact;
+  const shown = Object.fromEntries(Object.entries(facts).map(([name, fact]) => [name, short(fact)]));
+  return { file, line, what: sentence(code, shown) };
 }
+
+/** A line of a file may be as long as the file. */
+const longestFact = 400;
 
 /** A file from which nothing can be taken. */
 export function nothingRead(found: ImportProblem): FoundHosts {

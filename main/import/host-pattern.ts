@@ -1,5 +1,7 @@
 /** More hosts than this from one line are taken for a slip of the pen. */
 const mostHosts = 10_000;
+/** In one name. */
+const mostRanges = 100;
 const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 export interface HostPattern {
@@ -33,22 +35,22 @@ const hexRange = String.raw`\[(?:[\da-f]{1,4}:[\da-f]{1,4})(?::\d+)?\]`;
 const anyRange = String.raw`\[(?:[a-z]:[a-z]|[0-9]+:[0-9]+)(?::[0-9]+)?\]`;
 const label = String.raw`(?:[\p{L}\p{N}_]|${anyRange})(?:[\p{L}\p{N}_-]|${anyRange})*(?<![_-])`;
 const ipv4Part = String.raw`(?:[01]?\d{1,2}|2[0-4]\d|25[0-5]|${numericRange})`;
-const hexPart = String.raw`(?:[\da-f]{1,4}|${hexRange})`;
 const hostName = new RegExp(`^${label}(?:\\.${label})*$`, "iu");
 const ipv4 = new RegExp(`^(?:${ipv4Part}\\.){3}${ipv4Part}$`, "i");
-const ipv6 = new RegExp(`^(?=.*:.*:)(?:${hexPart}|:)(?:${hexPart}|:|\\.)*$`, "i");
+const ipv6 = new RegExp(`^(?=[^:]*:[^:]*:)(?!\\.)(?:[\\da-f:.]|${hexRange})+$`, "i");
 
 function isAddress(text: string): boolean {
   return hostName.test(text) || ipv4.test(text) || ipv6.test(text);
 }
 
-function expand(pattern: string): readonly string[] | null {
+function expand(pattern: string, ranges = 0): readonly string[] | null {
   if (!pattern.includes("[")) return [pattern];
+  if (ranges === mostRanges) return null;
   const parts = /^([^[|]*)\[([^\][|]*)\]([^|]*)$/.exec(pattern);
   if (parts === null) return null;
   const [, head = "", range = "", tail = ""] = parts;
   const sequence = sequenceOf(range);
-  const rest = expand(tail);
+  const rest = expand(tail, ranges + 1);
   if (sequence === null || rest === null || sequence.length * rest.length > mostHosts) return null;
   return sequence.flatMap((one) => rest.map((more) => `${head}${one}${more}`));
 }

@@ -1,12 +1,13 @@
-import { readFile, stat } from "node:fs/promises";
 import { basename, dirname, extname } from "node:path";
-import type { ImportFormat } from "../../contract/hosts";
+import type { ImportFormat, ImportProblem } from "../../contract/hosts";
 import { ansibleHosts } from "./ansible-hosts";
 import type { Inventory } from "./ansible-inventory";
 import { readAnsibleIni } from "./ansible-ini";
 import { readAnsibleYaml } from "./ansible-yaml";
+import { readBounded } from "./bounded-file";
 import { readCsvHosts } from "./csv-hosts";
 import { nothingRead, problem, type FoundHosts } from "./found";
+import { TooMuch } from "./too-much";
 import { readVariableFolders } from "./variable-folders";
 
 export interface ReadFile {
@@ -21,32 +22,59 @@ export interface OwnConfig {
 }
 
 const mostBytes = 16 * 2 ** 20;
+/** Of YAML, whose reading takes seconds a megabyte while everything else waits. */
+const mostYamlBytes = 4 * 2 ** 20;
+const mostProblems = 500;
 
 /** Reads the hosts a file names. Never throws for what is in the file, or for a file that cannot be read. */
 export async function readHosts(path: string, asked: ImportFormat | null, own: OwnConfig): Promise<ReadFile> {
   const text = await textOf(path);
   if (typeof text !== "string") return { format: asked ?? formatOf(path, ""), found: text };
   const format = asked ?? formatOf(path, text);
+  const found = await hostsIn(text, path, format, own).catch((error: unknown) => {
+    if (error instanceof TooMuch) return nothingRead(problem({ file: path, line: null }, error.message));
+    throw error;
+  });
+  return { format, found: { ...found, unreadable: few(found.unreadable, path), notTaken: few(found.notTaken, path) } };
+}
+
+async function hostsIn(text: string, path: string, format: ImportFormat, own: OwnConfig): Promise<FoundHosts> {
   switch (format) {
     case "csv":
-      return { format, found: readCsvHosts(text, path) };
+      return readCsvHosts(text, path);
     case "ssh-config":
-      return { format, found: await sshConfigHosts(path, own) };
+      return sshConfigHosts(path, own);
     case "ansible-ini":
-      return { format, found: await joined(readAnsibleIni(text, path), path) };
+      return joined(readAnsibleIni(text, path), path);
     case "ansible-yaml":
-      return { format, found: await joined(readAnsibleYaml(text, path), path) };
+      if (text.length > mostYamlBytes)
+        return nothingRead(problem({ file: path, line: null }, "import/too-large", { mostBytes: mostYamlBytes }));
+      return joined(readAnsibleYaml(text, path), path);
   }
+}
+
+/** A person reads the first of them and mends the file. */
+function few(problems: readonly ImportProblem[], path: string): readonly ImportProblem[] {
+  if (problems.length <= mostProblems) return problems;
+  const count = problems.length - mostProblems;
+  return [...problems.slice(0, mostProblems), problem({ file: path, line: null }, "import/more-problems", { count })];
 }
 
 async function textOf(path: string): Promise<string | FoundHosts> {
   const whole = { file: path, line: null };
   try {
-    const about = await stat(path);
-    if (about.isDirectory()) return nothingRead(problem(whole, "import/is-directory"));
-    if (about.size > mostBytes) return nothingRead(problem(whole, "import/too-large", { mostBytes }));
-    const bytes = await readFile(path);
-    if ((about.mode & 0o111) !== 0 && bytes.subarray(0, 2).toString() === "#!")
+    const file = await readBounded(path, mostBytes);
+    switch (file.kind) {
+      case "directory":
+        return nothingRead(problem(whole, "import/is-directory"));
+      case "no-plain-file":
+        return nothingRead(problem(whole, "import/no-plain-file"));
+      case "too-large":
+        return nothingRead(problem(whole, "import/too-large", { mostBytes }));
+      case "read":
+    }
+    const { bytes, isExecutable } = file;
+    if (isExecutable && bytes.subarray(0, 2).toString() === "#!")
       return nothingRead(problem(whole, "import/is-program"));
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     if (text.includes("\0")) return nothingRead(problem(whole, "import/not-text"));

@@ -67,8 +67,12 @@ export function readSshArguments(text: string): SshArguments | null {
         if (attached === "") at += 1;
         const value = attached === "" ? (words[at] ?? "") : attached;
         if (flag === "o") {
-          const parts = /^\s*([A-Za-z0-9]+)(?:\s*=\s*|\s+)([\s\S]*?)\s*$/.exec(value);
-          option((parts?.[1] ?? value).toLowerCase(), unquoted(parts?.[2] ?? ""), `-o ${parts?.[1] ?? value}`);
+          const parts = /^\s*([A-Za-z0-9]+)(?:\s*=\s*|\s+)([\s\S]*)$/.exec(value);
+          option(
+            (parts?.[1] ?? value).toLowerCase(),
+            unquoted(parts?.[2]?.trimEnd() ?? ""),
+            `-o ${parts?.[1] ?? value}`,
+          );
         } else option(short[flag] ?? `-${flag}`, value, `-${flag}`);
         break;
       }

@@ -1,15 +1,19 @@
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { extname, join } from "node:path";
 import type { ImportProblem } from "../../contract/hosts";
 import type { FolderVariables } from "./ansible-inventory";
 import type { Value, Variables } from "./ansible-value";
+import { readBounded } from "./bounded-file";
 import { problem } from "./found";
+import { TooMuch } from "./too-much";
 import { readYaml } from "./yaml-reader";
 
 /** The file's own name first, then with these ends; the first that is there is taken. */
 const ends = ["", ".yml", ".yaml", ".json"];
 /** Together; more is no set of variables any more, and it stands in this process's memory. */
 const mostBytes = 16 * 2 ** 20;
+/** In the directories of groups and hosts together. */
+const mostNames = 10_000;
 
 export interface FoundFolders {
   readonly variables: FolderVariables;
@@ -45,26 +49,52 @@ function createReader(): Reader {
   const unreadable: ImportProblem[] = [];
   const sealed: ImportProblem[] = [];
   let leftBytes = mostBytes;
+  let leftNames = mostNames;
+
+  /** A file, or the files of a directory in the order of their names, hidden ones and backups left out. */
+  async function filesOf(path: string): Promise<readonly string[]> {
+    if (!(await stat(path)).isDirectory()) return [path];
+    const files: string[] = [];
+    const names = [...(await readdir(path))].sort();
+    // Links to one another can make more of a few directories than there is time for.
+    leftNames -= 1 + names.length;
+    if (leftNames < 0) throw new TooMuch();
+    for (const name of names) {
+      if (name.startsWith(".") || name.endsWith("~")) continue;
+      const below = join(path, name);
+      const isDirectory = (await stat(below)).isDirectory();
+      if (isDirectory ? extname(name) === "" : ends.includes(extname(name))) files.push(...(await filesOf(below)));
+    }
+    return files;
+  }
 
   /** What cannot be read is told, and everything else is read all the same. */
   async function orUnreadable<T>(file: string, work: () => Promise<T>, otherwise: T): Promise<T> {
     try {
       return await work();
     } catch (error) {
+      if (error instanceof TooMuch) throw error;
       unreadable.push(problem({ file, line: null }, "import/unreadable", { problem: (error as Error).message }));
       return otherwise;
     }
   }
 
   async function fileVariables(file: string): Promise<Variables> {
-    const { size } = await stat(file);
-    leftBytes -= size;
-    if (leftBytes < 0) {
-      unreadable.push(problem({ file, line: null }, "import/folders-too-large", { mostBytes }));
+    const whole = { file, line: null };
+    const found = await readBounded(file, leftBytes);
+    if (found.kind !== "read") {
+      const isTooLarge = found.kind === "too-large";
+      const what = isTooLarge ? "import/folders-too-large" : "import/no-plain-file";
+      unreadable.push(problem(whole, what, isTooLarge ? { mostBytes } : {}));
       return new Map();
     }
+    leftBytes -= found.bytes.length;
     // Bytes that are no text would be read as other characters, and a name with them as another name.
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(await readFile(file));
+    const text = textIn(found.bytes);
+    if (text === null) {
+      unreadable.push(problem(whole, "import/not-text"));
+      return new Map();
+    }
     if (text.startsWith("$ANSIBLE_VAULT;")) {
       sealed.push(problem({ file, line: null }, "import/file-sealed"));
       return new Map();
@@ -111,15 +141,12 @@ async function namesIn(path: string): Promise<readonly string[]> {
   }
 }
 
-/** A file, or the files of a directory in the order of their names, hidden ones and backups left out. */
-async function filesOf(path: string): Promise<readonly string[]> {
-  if (!(await stat(path)).isDirectory()) return [path];
-  const files: string[] = [];
-  for (const name of [...(await readdir(path))].sort()) {
-    if (name.startsWith(".") || name.endsWith("~")) continue;
-    const below = join(path, name);
-    const isDirectory = (await stat(below)).isDirectory();
-    if (isDirectory ? extname(name) === "" : ends.includes(extname(name))) files.push(...(await filesOf(below)));
+/** Null where the bytes are none of UTF-8. */
+function textIn(bytes: Buffer): string | null {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    // The one thing a fatal decoder throws for.
+    return null;
   }
-  return files;
 }

@@ -1,7 +1,18 @@
-import { isAlias, isMap, isScalar, LineCounter, parseDocument, type Document, type ErrorCode, type Node } from "yaml";
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  LineCounter,
+  parseDocument,
+  visit,
+  type Document,
+  type ErrorCode,
+  type Node,
+} from "yaml";
 import type { ImportProblem } from "../../contract/hosts";
 import type { Value } from "./ansible-value";
 import { problem, type Position } from "./found";
+import { createBudget, type Budget } from "./too-much";
 
 /** A YAML file of Ansible's: where things stand in it, and its values without opening anything sealed. */
 export interface YamlFile {
@@ -40,7 +51,7 @@ const yamlProblems: Readonly<Record<ErrorCode, string>> = {
   MULTIPLE_DOCS: "import/yaml.documents",
   MULTIPLE_TAGS: unclear,
   NON_STRING_KEY: unclear,
-  RESOURCE_EXHAUSTION: "import/yaml.alias",
+  RESOURCE_EXHAUSTION: "import/yaml.deep",
   TAB_AS_INDENT: "import/yaml.tab",
   TAG_RESOLVE_FAILED: "import/yaml.tag",
   UNEXPECTED_TOKEN: "import/yaml.unexpected",
@@ -67,41 +78,72 @@ export function readYaml(text: string, file: string): YamlFile | ImportProblem {
     const start = (node as Node | null)?.range?.[0];
     return { file, line: start === undefined ? null : lines.linePos(start).line };
   };
+  const nodes: Nodes = { targets: targetsOf(document), known: new Map(), budget: createBudget() };
   return {
     root: document.contents as Node | null,
     positionOf,
-    entries: (node) => entriesOf(document, node, 0),
-    value: (node) => valueOf(resolved(document, node), positionOf(node)),
+    entries: (node) => entriesOf(nodes, node),
+    value: (node) => valueOf(resolved(nodes, node), positionOf(node)),
   };
 }
 
 const sealedMark = Symbol("sealed by ansible-vault");
-/** Mappings joined by `<<` into one another deeper than this are a loop. */
-const deepestMerge = 20;
 
-function resolved(document: Document, node: unknown): unknown {
-  return isAlias(node) ? (node.resolve(document) ?? null) : node;
+interface Nodes {
+  /** What each alias stands for. */
+  readonly targets: ReadonlyMap<unknown, Node>;
+  /** Of mappings that were read: an alias may lead to one a thousand times. */
+  readonly known: Map<unknown, readonly Entry[] | null>;
+  readonly budget: Budget;
 }
 
-function entriesOf(document: Document, written: unknown, depth: number): readonly Entry[] | null {
-  const node = resolved(document, written);
-  if (!isMap(node) || depth > deepestMerge) return null;
+/** An alias means the last node before it that has its anchor. Found in one pass: the library looks for each through the whole document. */
+function targetsOf(document: Document): ReadonlyMap<unknown, Node> {
+  const anchors = new Map<string, Node>();
+  const targets = new Map<unknown, Node>();
+  visit(document, {
+    Node: (_key, node) => {
+      if (isAlias(node)) {
+        const target = anchors.get(node.source);
+        if (target !== undefined) targets.set(node, target);
+      } else if (node.anchor !== undefined) anchors.set(node.anchor, node);
+    },
+  });
+  return targets;
+}
+
+function resolved({ targets }: Nodes, node: unknown): unknown {
+  return isAlias(node) ? (targets.get(node) ?? null) : node;
+}
+
+function entriesOf(nodes: Nodes, written: unknown): readonly Entry[] | null {
+  const node = resolved(nodes, written);
+  if (!isMap(node)) return null;
+  const known = nodes.known.get(node);
+  if (known !== undefined) return known;
+  // Whoever joins itself by `<<` finds nothing there.
+  nodes.known.set(node, null);
   const found = new Map<unknown, Entry>();
   const pairs = node.items;
   for (const { key, value } of pairs)
-    if (keyOf(key) === "<<")
-      for (const one of mergedIn(document, value, depth)) if (!found.has(one.key)) found.set(one.key, one);
+    if (keyOf(key) === "<<") for (const one of mergedIn(nodes, value)) if (!found.has(one.key)) found.set(one.key, one);
   for (const { key, value } of pairs) {
     const name = keyOf(key);
     if (name !== "<<") found.set(name ?? key, { key: name, keyNode: key, value });
   }
-  return [...found.values()];
+  nodes.budget.spend(found.size);
+  const entries = [...found.values()];
+  nodes.known.set(node, entries);
+  return entries;
 }
 
-function mergedIn(document: Document, value: unknown, depth: number): readonly Entry[] {
-  const node = resolved(document, value) as { readonly items?: readonly unknown[] } | null;
-  if (isMap(node)) return entriesOf(document, node, depth + 1) ?? [];
-  return (node?.items ?? []).flatMap((one) => entriesOf(document, one, depth + 1) ?? []);
+function mergedIn(nodes: Nodes, value: unknown): readonly Entry[] {
+  const node = resolved(nodes, value) as { readonly items?: readonly unknown[] } | null;
+  const merged = isMap(node)
+    ? (entriesOf(nodes, node) ?? [])
+    : (node?.items ?? []).flatMap((one) => entriesOf(nodes, one) ?? []);
+  nodes.budget.spend(merged.length);
+  return merged;
 }
 
 function keyOf(key: unknown): string | null {

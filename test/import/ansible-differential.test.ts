@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { stringify } from "yaml";
-import { groupsOf, variablesOf, type FolderVariables, type Inventory } from "../../main/import/ansible-inventory";
+import { createLookup, type FolderVariables, type Inventory } from "../../main/import/ansible-inventory";
 import { readAnsibleIni } from "../../main/import/ansible-ini";
 import type { Value } from "../../main/import/ansible-value";
 import { readAnsibleYaml } from "../../main/import/ansible-yaml";
@@ -70,9 +70,10 @@ function shown(value: Value): unknown {
 
 function byEvenkeel(inventory: Inventory, folders: FolderVariables): Seen {
   if (inventory.problems.length > 0) return { hosts: null };
+  const lookup = createLookup(inventory, folders);
   const hosts = [...inventory.hosts.keys()].map((host) => {
-    const variables = [...variablesOf(inventory, folders, host)].map(([name, value]) => [name, shown(value)]);
-    return [host, { variables: Object.fromEntries(variables) as object, groups: groupsOf(inventory, host) }];
+    const variables = [...lookup.variablesOf(host)].map(([name, value]) => [name, shown(value)]);
+    return [host, { variables: Object.fromEntries(variables) as object, groups: lookup.groupsOf(host) }];
   });
   return { hosts: Object.fromEntries(hosts) as NonNullable<Seen["hosts"]> };
 }

@@ -149,7 +149,7 @@ j ansible_ssh_common_args='-J -oProxyCommand=x'
     const found = await read("hosts", "[db]\na\n");
     expect([found.hosts, found.unreadHosts]).toEqual([[], ["a"]]);
     expect(found.unreadable.map(({ file, what }) => [file.slice(directory.length), what.code])).toEqual([
-      ["/group_vars/db.yml", "import/unreadable"],
+      ["/group_vars/db.yml", "import/not-text"],
       ["/host_vars/a.yml", "import/unreadable"],
     ]);
   });
