@@ -37,6 +37,7 @@ ${enable("patroni.service")}
   },
 };
 
+/** Without just-in-time compilation, whose library the hosts lack: pg_rewind's query of the other server would fail for it. */
 function patroniSettings(host: PlacedHost, all: readonly PlacedHost[]): string {
   const network = networkOf(host);
   return `scope: lab
@@ -79,5 +80,5 @@ postgresql:
     replication: {username: replicator, password: replicator}
     superuser: {username: postgres, password: postgres}
     rewind: {username: rewind, password: rewind}
-  parameters: {unix_socket_directories: /run/postgresql, shared_buffers: 16MB}`;
+  parameters: {unix_socket_directories: /run/postgresql, shared_buffers: 16MB, jit: 'off'}`;
 }
