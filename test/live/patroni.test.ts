@@ -342,11 +342,13 @@ describe.skipIf(why !== null)(`Patroni on the lab ${why ?? ""}`, () => {
     await settle(old);
   });
 
-  /** Writes more than the write-ahead log has room for on a full disk. */
+  /** Writes until one of the three can keep no more of the write-ahead log: not both replicas stream, or the leader is gone. */
   const fillLog = (host: string): Promise<unknown> =>
     lab.attempt(
       host,
-      `cd /; for i in $(seq 40); do timeout 5 runuser -u postgres -- psql -qAtXc "select pg_logical_emit_message(false, 'x', repeat(md5($i::text), 32768))" >/dev/null; done`,
+      `cd /; for i in $(seq 150); do
+left=$(timeout 5 runuser -u postgres -- psql -qAtXc "select pg_logical_emit_message(false, 'x', repeat(md5($i::text), 32768)); select count(*) from pg_stat_replication where state = 'streaming'" | tail -1)
+[ "$left" = 2 ] || break; done`,
     );
   async function fillDisk(host: string): Promise<void> {
     await lab.faults.fillDisk(host, "/var/lib/postgresql");
