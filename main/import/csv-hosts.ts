@@ -2,6 +2,7 @@ import { parse } from "csv-parse/sync";
 import type { ImportedHost, ImportProblem } from "../../contract/hosts";
 import { isHostName, loginFrom } from "./ansible-hosts";
 import { nothingRead, problem, type FoundHosts } from "./found";
+import { TooMuch } from "./too-much";
 
 type Column = "name" | "host" | "user" | "port" | "identityFile" | "jump" | "groups";
 
@@ -30,6 +31,9 @@ const columnNames: Readonly<Record<string, Column>> = {
   groups: "groups",
 };
 
+/** The parser makes an error, which takes its time, of each row that has not as many fields as the first. */
+const mostRows = 50_000;
+
 interface Row {
   readonly record: readonly string[];
   readonly line: number;
@@ -41,6 +45,7 @@ interface Row {
  * name;address;user;port;jump;groups
  * db01;10.0.0.1;ops;2222;bastion;"db, prod"
  * ```
+ * Throws TooMuch where it has more rows than can be read.
  */
 export function readCsvHosts(text: string, file: string): FoundHosts {
   const unreadable: ImportProblem[] = [];
@@ -120,13 +125,17 @@ function quoteProblem(code: string | undefined): string {
 }
 
 function rowsOf(text: string, file: string, unreadable: ImportProblem[]): readonly Row[] {
+  let skipped = 0;
   const rows: unknown = parse(text, {
+    to: mostRows + 1,
     delimiter: separatorOf(text),
     info: true,
     relax_column_count: true,
     skip_empty_lines: true,
     skip_records_with_error: true,
     on_skip: (error) => {
+      skipped += 1;
+      if (skipped > mostRows) throw new TooMuch();
       const line = typeof error?.lines === "number" ? error.lines : null;
       // What the parser stumbles over after the first mark of a row says nothing new.
       if (unreadable.at(-1)?.line !== line || line === null)
@@ -134,6 +143,7 @@ function rowsOf(text: string, file: string, unreadable: ImportProblem[]): readon
       return undefined;
     },
   });
+  if ((rows as readonly unknown[]).length > mostRows) throw new TooMuch();
   return (rows as readonly { readonly record: readonly string[]; readonly info: { readonly lines: number } }[]).map(
     ({ record, info }) => ({ record, line: info.lines }),
   );

@@ -123,6 +123,14 @@ describe("a file that means harm", () => {
     ]);
   });
 
+  it("is refused where a table has more rows than can be read, whole or broken", async () => {
+    for (const row of ["a\n", "a,1\n", '"a"b\n'])
+      expect([row, codes(await read(put("table.csv", `name,port\n${row.repeat(120_000)}`)))]).toEqual([
+        row,
+        ["import/too-much"],
+      ]);
+  });
+
   it("tells the first five hundred of its problems, and how many more there are", async () => {
     const { unreadable } = await read(put("hosts", "a b\n".repeat(3_000)));
     expect([unreadable.length, unreadable.at(-1)?.what]).toEqual([
