@@ -20,7 +20,9 @@ export function HostKeysSettings(): ReactElement {
   };
   return (
     <Stack mt="xl">
-      <Title order={2}>{word("ui/host-keys")}</Title>
+      <Title order={2} size="h3">
+        {word("ui/host-keys")}
+      </Title>
       <StoppedPasswords />
       <Text size="sm">{word("ui/host-keys.help")}</Text>
       <Group align="end">

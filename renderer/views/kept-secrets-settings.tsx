@@ -7,7 +7,7 @@ import { ask } from "../state/store";
 
 /** Which passwords and passphrases are kept, by name only, and where each is forgotten. */
 export function KeptSecretsSettings(): ReactElement {
-  const { language, word, said } = useWords();
+  const { word, said } = useWords();
   const [secrets, setSecrets] = useState<KeptSecrets | null>(null);
   useEffect(() => {
     void ask(request("secrets:read", undefined)).then(setSecrets);
@@ -18,7 +18,9 @@ export function KeptSecretsSettings(): ReactElement {
   };
   return (
     <Stack mt="xl" gap="xs">
-      <Title order={2}>{word("ui/secrets")}</Title>
+      <Title order={2} size="h3">
+        {word("ui/secrets")}
+      </Title>
       {secrets !== null && (
         <>
           <Text size="sm">{storageWords(secrets, word)}</Text>
@@ -29,7 +31,7 @@ export function KeptSecretsSettings(): ReactElement {
               <Text size="sm" style={{ overflowWrap: "anywhere" }}>
                 {nameWords(name, word)}
                 <Text span c="dimmed">
-                  {` · ${word("ui/secrets.kept-at", { keptAt: new Date(keptAt).toLocaleString(language) })}`}
+                  {` · ${word("ui/secrets.kept-at", { keptAt })}`}
                 </Text>
               </Text>
               <Button

@@ -68,7 +68,7 @@ export function LogsView({ assessment }: { readonly assessment: Assessment }): R
           loading={isReading}
           onClick={readAgain}
         >
-          {word("ui/refresh")}
+          {word("ui/log-read")}
         </Button>
       </Group>
       {logs?.sources

@@ -1,4 +1,4 @@
-import { NumberInput, SegmentedControl, Stack, Switch, Text, Title } from "@mantine/core";
+import { Input, NumberInput, SegmentedControl, Stack, Switch, Title } from "@mantine/core";
 import type { ReactElement } from "react";
 import type { Preferences } from "../../contract/preferences";
 import { request } from "../api";
@@ -15,21 +15,27 @@ export function SettingsView(): ReactElement {
   return (
     <Stack maw={520}>
       <Title order={1}>{word("ui/settings")}</Title>
-      <Text size="sm">{word("ui/language")}</Text>
-      <SegmentedControl
-        value={preferences.language}
-        onChange={(value) => change({ language: value === "zh-CN" ? "zh-CN" : "en" })}
-        data={[
-          { value: "en", label: "English" },
-          { value: "zh-CN", label: "简体中文" },
-        ]}
-      />
-      <Text size="sm">{word("ui/colours")}</Text>
-      <SegmentedControl
-        value={preferences.colours}
-        onChange={(value) => change({ colours: value === "light" || value === "dark" ? value : "system" })}
-        data={(["light", "dark", "system"] as const).map((value) => ({ value, label: word(`ui/${value}`) }))}
-      />
+      <Input.Wrapper label={word("ui/language")} labelElement="div">
+        <SegmentedControl
+          fullWidth
+          aria-label={word("ui/language")}
+          value={preferences.language}
+          onChange={(value) => change({ language: value === "zh-CN" ? "zh-CN" : "en" })}
+          data={[
+            { value: "en", label: "English" },
+            { value: "zh-CN", label: "简体中文" },
+          ]}
+        />
+      </Input.Wrapper>
+      <Input.Wrapper label={word("ui/colours")} labelElement="div">
+        <SegmentedControl
+          fullWidth
+          aria-label={word("ui/colours")}
+          value={preferences.colours}
+          onChange={(value) => change({ colours: value === "light" || value === "dark" ? value : "system" })}
+          data={(["light", "dark", "system"] as const).map((value) => ({ value, label: word(`ui/${value}`) }))}
+        />
+      </Input.Wrapper>
       <NumberInput
         label={word("ui/cycle")}
         min={2}
