@@ -15,6 +15,7 @@ export const cssVariables: CSSVariablesResolver = () => ({
   light: {
     "--mantine-color-dimmed": "#5c636a",
     "--mantine-color-anchor": "#1864ab",
+    "--mantine-color-blue-light-color": "#124e87",
     "--mantine-color-teal-light-color": "#055c42",
     "--mantine-color-yellow-light-color": "#7a4300",
     "--mantine-color-red-light-color": "#a51111",
