@@ -42,6 +42,11 @@ describe.skipIf(why !== null)(`PostgreSQL on the lab ${why ?? ""}`, () => {
 
   /** Without what the hosts have to say. */
   const own = (seen: Assessment): readonly string[] => verdict(seen).filter((one) => one.includes(" postgresql/"));
+  /** With those that are folded under what is said of their host. */
+  const notRead = (seen: Assessment): readonly string[] =>
+    seen.findings
+      .filter(({ code }) => code === "postgresql/ServerNotRead")
+      .map(({ code, level }) => `${level} ${code}`);
   const isWell = (seen: Assessment): boolean => own(seen).length === 0 && primary(seen) !== "";
   const inRole = (seen: Assessment, role: string): readonly string[] =>
     seen.members
@@ -366,7 +371,7 @@ kill -STOP $(head -1 ${old}/postmaster.pid)`,
     const [near = "", far = ""] = others(first);
     await lab.faults.partition(["desktop"], [first, far]);
     mend.push(() => lab.faults.healPartitions());
-    const seen = await console.until((now) => own(now).filter((one) => one.includes("NotRead")).length === 2, 90_000);
+    const seen = await console.until((now) => notRead(now).length === 2, 90_000);
     expect(own(seen).filter((one) => !one.startsWith("unknown"))).toEqual([]);
     expect(own(seen)).toContain("unknown postgresql/NoPrimary");
     expect(await console.plan("postgresql/failover", near)).toMatchObject({ state: "refused" });
@@ -381,8 +386,8 @@ kill -STOP $(head -1 ${old}/postmaster.pid)`,
     await wellPrimary();
     await lab.faults.partition(["desktop"], all);
     mend.push(() => lab.faults.healPartitions());
-    const seen = await console.until((now) => own(now).filter((one) => one.includes("NotRead")).length === 3, 90_000);
-    expect([...new Set(own(seen).map((one) => one.split(" ")[0]))]).toEqual(["unknown"]);
+    const seen = await console.until((now) => notRead(now).length === 3, 90_000);
+    expect([...new Set([...own(seen), ...notRead(seen)].map((one) => one.split(" ")[0]))]).toEqual(["unknown"]);
     expect(seen.tolerances[0]).toMatchObject({ has: null, tolerates: null });
   });
 
@@ -393,7 +398,7 @@ kill -STOP $(head -1 ${old}/postmaster.pid)`,
       (now) => now.unknowns > 0 && offered(now, "failover-on-attestation").length > 0,
       90_000,
     );
-    expect(own(seen)).toContain("unknown postgresql/ServerNotRead");
+    expect(notRead(seen)).toEqual(["unknown postgresql/ServerNotRead"]);
     expect(offered(seen, "failover")).toEqual([]);
     await recordCase("primary-host-gone", "The host of the primary was switched off.");
     const [heir = ""] = offered(seen, "failover-on-attestation");
@@ -488,6 +493,12 @@ kill -STOP $(head -1 ${old}/postmaster.pid)`,
     await sql(first, "create table orders (id int)");
     await sql(first, "begin; insert into orders values (17); prepare transaction 'order''17 \\\\x'");
     const gid = "order'17 \\x";
+    // Its manager may be about to settle it.
+    expect(await console.plan("postgresql/commit-prepared", gid)).toMatchObject({
+      state: "refused",
+      objections: [{ code: "postgresql/prepared-young" }],
+    });
+    await console.until((seen) => offered(seen, "commit-prepared").includes(gid), 90_000);
     const plan = await console.plan("postgresql/commit-prepared", gid);
     expect(plan.state === "planned" && plan.plan.confirmation).toEqual({
       kind: "type",
@@ -504,6 +515,7 @@ kill -STOP $(head -1 ${old}/postmaster.pid)`,
       first,
       `cd / && runuser -u postgres -- psql -qAtX -d elsewhere -c "begin; create table half (id int); prepare transaction 'half'"`,
     );
+    await console.until((seen) => offered(seen, "roll-back-prepared").includes("half"), 90_000);
     expect(outcome(await console.recover("postgresql/roll-back-prepared", "half"))).toBe("done");
     expect(await sql(first, "select count(*) from pg_prepared_xacts")).toBe("0\n");
     await sql(first, "drop database elsewhere");
@@ -539,6 +551,41 @@ kill -STOP $(head -1 ${old}/postmaster.pid)`,
     expect(await sql(damaged, "select count(*) from pages")).toBe("1000\n");
     expect(await lab.run(damaged, "ls /var/lib/postgresql/15")).toContain("main.before-timeline-");
     await lab.run(damaged, "rm -r /var/lib/postgresql/15/main.before-timeline-*");
+  });
+
+  it("live: postgresql / rebuild-from-primary: a standby whose slot was lost is rebuilt with a new one, and again on the same timeline", async () => {
+    const first = await wellPrimary();
+    const [standby = ""] = others(first);
+    const slot = `slot_${standby}`;
+    mend.push(() => lab.attempt(standby, `systemctl start ${unit}`));
+    await lab.run(standby, `systemctl stop ${unit}`);
+    await sql(first, "create table filler as select 1 as one");
+    for (let count = 0; count < 10; count += 1) {
+      await sql(first, "insert into filler values (2)");
+      await sql(first, "select pg_switch_wal()");
+    }
+    await sql(first, "checkpoint");
+    const seen = await console.until((now) => has("postgresql/ServerStopped")(now) && has("postgresql/SlotLost")(now));
+    expect([offered(seen, "rejoin-as-standby"), offered(seen, "rewind-to-primary")]).toEqual([[], []]);
+    expect(await console.plan("postgresql/rejoin-as-standby", standby)).toMatchObject({
+      state: "refused",
+      objections: [{ code: "postgresql/slot-is-lost-for", facts: { slot, member: standby, primary: first } }],
+    });
+    const run = await console.recover("postgresql/rebuild-from-primary", standby);
+    expect(outcome(run)).toBe("done");
+    expect(run.steps.map(({ step }) => step.title.code.replace("postgresql/step.", ""))).toEqual([
+      "dropSlot",
+      "createSlot",
+      "copy",
+      "start",
+    ]);
+    await lab.run(standby, `systemctl stop ${unit}`);
+    await console.until(has("postgresql/ServerStopped"));
+    expect(outcome(await console.recover("postgresql/rebuild-from-primary", standby))).toBe("done");
+    const kept = (await lab.run(standby, "cd /var/lib/postgresql/15; ls -d main.before-timeline-*")).trim().split("\n");
+    expect(kept).toEqual([expect.stringMatching(/-\d+$/), `${kept[0] ?? ""}-2`]);
+    await lab.run(standby, "rm -r /var/lib/postgresql/15/main.before-timeline-*");
+    await sql(first, "drop table filler");
   });
 
   it("live: postgresql / G: tells from the logs which server was promoted and which started after a crash", async () => {

@@ -2,7 +2,7 @@ import { sentence } from "../../../../contract/sentence";
 import type { Risk } from "../../../../contract/recovery";
 import type { RecoveryAction, Step } from "../../engine";
 import { primariesOf, standbysOf, upstreamOf, type Server, type ServersSnapshot } from "../snapshot";
-import { holds, layoutOf, mostAdvanced, serverIn } from "./judges";
+import { holds, layoutOf, mayBePrimary, mostAdvanced, serverIn } from "./judges";
 import { regroup, regroupWarnings, regrouped } from "./promotion";
 import { killHungServer, nothingToDo, promote } from "./steps";
 
@@ -14,15 +14,16 @@ export const failover: RecoveryAction<ServersSnapshot> = {
     if (primariesOf(snapshot).length > 0) return [sentence("postgresql/a-primary-is-there")];
     if (lost === null) return [sentence("postgresql/lost-primary-unknown")];
     const { kind } = lost.standing;
-    return kind === "stopped" || kind === "hung"
-      ? []
-      : [sentence("postgresql/primary-not-proven-gone", { member: lost.member })];
+    if (kind !== "stopped" && kind !== "hung")
+      return [sentence("postgresql/primary-not-proven-gone", { member: lost.member })];
+    const untold = untoldBeside(snapshot, lost);
+    return untold.length === 0 ? [] : [sentence("postgresql/may-be-primary", { members: untold.join(", ") })];
   },
 };
 
 /**
- * The same when the primary's host cannot be reached and nobody can prove anything from here: the person attests, in so many words,
- * that it is off. If it is not, there will be two primaries.
+ * The same when the host of the primary, or of a server that may have been promoted in its place, cannot be reached and nobody can prove
+ * anything from here: the person attests, in so many words, that they are off. If they are not, there will be two primaries.
  */
 export const failoverOnAttestation: RecoveryAction<ServersSnapshot> = {
   ...promotionAfterLoss("postgresql/failover-on-attestation", "R3"),
@@ -30,7 +31,12 @@ export const failoverOnAttestation: RecoveryAction<ServersSnapshot> = {
     const lost = lostPrimary(snapshot);
     if (primariesOf(snapshot).length > 0) return [sentence("postgresql/a-primary-is-there")];
     if (lost === null) return [sentence("postgresql/lost-primary-unknown")];
-    if (lost.reachability.state === "reachable") return [sentence("postgresql/host-answers", { member: lost.member })];
+    if (lost.reachability.state === "reachable") {
+      if (untoldBeside(snapshot, lost).length === 0)
+        return [sentence("postgresql/host-answers", { member: lost.member })];
+      if (lost.standing.kind !== "stopped")
+        return [sentence("postgresql/primary-not-proven-gone", { member: lost.member })];
+    }
     const attached = standbysOf(snapshot).find(({ standing }) => standing.state.receiver?.status === "streaming");
     // Our not seeing it while a standby still receives from it is a fault of the way from here, not of the primary.
     return attached === undefined
@@ -55,19 +61,25 @@ function promotionAfterLoss(action: string, risk: Risk): Omit<RecoveryAction<Ser
       const lost = lostPrimary(snapshot);
       if (target?.standing.kind !== "standby" || lost === null) return nothingToDo;
       const isFenced = risk === "R2";
+      const untold = isFenced ? [] : untoldBeside(snapshot, lost);
+      const attested = isFenced ? [] : [lost.member, ...untold];
       return {
         steps: [
           ...fence(lost),
           promote(target, [
             isFenced ? holds.stopped(lost.member) : holds.unseen(lost.member),
+            holds.noOtherPrimary(target.member, attested),
             holds.mostAdvanced(target.member),
           ]),
           ...regroup(snapshot, target, lost.member),
         ],
         warnings: [
-          sentence(isFenced ? "postgresql/warning.unsent-lost" : "postgresql/warning.attested", {
+          sentence(lost.standing.kind === "unseen" ? "postgresql/warning.attested" : "postgresql/warning.unsent-lost", {
             primary: lost.member,
           }),
+          ...(untold.length === 0
+            ? []
+            : [sentence("postgresql/warning.attested-others", { members: untold.join(", "), member: target.member })]),
           ...regroupWarnings(snapshot, target, lost.member),
         ],
         restsOn: layoutOf(snapshot),
@@ -75,6 +87,11 @@ function promotionAfterLoss(action: string, risk: Risk): Omit<RecoveryAction<Ser
       };
     },
   };
+}
+
+/** Servers beside the lost primary of which it cannot be told whether they were promoted already. */
+function untoldBeside({ servers }: ServersSnapshot, lost: Server): readonly string[] {
+  return servers.filter((server) => server !== lost && mayBePrimary(server)).map(({ member }) => member);
 }
 
 function fence(lost: Server): readonly Step[] {

@@ -1,5 +1,6 @@
 import { sentence, type Fact, type Sentence } from "../../../../contract/sentence";
 import type { Claim, Judge } from "../../engine";
+import type { Slot } from "../probes";
 import {
   connectionWord,
   isStreamingFrom,
@@ -20,6 +21,11 @@ export const holds = {
   primary: (member: string): Claim => sentence("postgresql/holds.primary", { member }),
   solePrimary: (member: string): Claim => sentence("postgresql/holds.sole-primary", { member }),
   noPrimary: (): Claim => sentence("postgresql/holds.no-primary"),
+  /** Stricter: every server but this one was read, and is none; of those that were not a person attests it. */
+  noOtherPrimary: (member: string, attested: readonly string[]): Claim =>
+    attested.length === 0
+      ? sentence("postgresql/holds.no-other-primary", { member })
+      : sentence("postgresql/holds.no-other-primary-attested", { member, attested: attested.join(", ") }),
   standby: (member: string): Claim => sentence("postgresql/holds.standby", { member }),
   stopped: (member: string): Claim => sentence("postgresql/holds.stopped", { member }),
   unseen: (member: string): Claim => sentence("postgresql/holds.unseen", { member }),
@@ -57,6 +63,9 @@ export const postgresqlJudges: Readonly<Record<string, Judge<ServersSnapshot>>> 
   },
   "postgresql/holds.no-primary": (now) =>
     primariesOf(now).length === 0 ? null : sentence("postgresql/a-primary-is-there"),
+  "postgresql/holds.no-other-primary": (now, facts) => otherPrimary(now, memberOf(facts), []),
+  "postgresql/holds.no-other-primary-attested": (now, facts) =>
+    otherPrimary(now, memberOf(facts), String(facts.attested).split(", ")),
   "postgresql/holds.standby": (now, facts) => isStandby(now, memberOf(facts)),
   "postgresql/holds.stopped": (now, facts) => provenStopped(now, memberOf(facts)),
   "postgresql/holds.unseen": (now, facts) => {
@@ -79,9 +88,9 @@ export const postgresqlJudges: Readonly<Record<string, Judge<ServersSnapshot>>> 
   },
   "postgresql/holds.streams": (now, facts) => streamsFrom(now, memberOf(facts), String(facts.primary)),
   "postgresql/holds.slot": (now, facts) =>
-    hasSlot(serverIn(now, memberOf(facts)), String(facts.slot))
-      ? null
-      : sentence("postgresql/slot-not-there", slotFacts(facts)),
+    slotOf(serverIn(now, memberOf(facts)), String(facts.slot)) === null
+      ? sentence("postgresql/slot-not-there", slotFacts(facts))
+      : null,
   "postgresql/holds.no-slot": (now, facts) => {
     const slots = serverIn(now, memberOf(facts))?.slots;
     if (slots?.kind !== "value") return sentence("postgresql/slots-not-read", { member: memberOf(facts) });
@@ -175,6 +184,33 @@ export function serverIn(snapshot: ServersSnapshot, member: string): Server | nu
   return snapshot.servers.find((server) => server.member === member) ?? null;
 }
 
+/** Null where no server but this one is a primary or may be one. Those that a person attests to be off need not be seen. */
+function otherPrimary(now: ServersSnapshot, member: string, attested: readonly string[]): Sentence | null {
+  if (primariesOf(now).some((server) => server.member !== member)) return sentence("postgresql/a-primary-is-there");
+  const untold = now.servers.filter(
+    (server) => server.member !== member && !attested.includes(server.member) && mayBePrimary(server),
+  );
+  return untold.length === 0 ? null : sentence("postgresql/may-be-primary", { members: untold.map(nameOf).join(", ") });
+}
+
+/** Of which it cannot be told from here: somebody may have promoted it where this desktop does not see it. */
+export function mayBePrimary({ standing }: Server): boolean {
+  switch (standing.kind) {
+    case "primary":
+    case "unseen":
+    case "refusing":
+    case "hung":
+      return true;
+    case "standby":
+    case "stopped":
+      return false;
+  }
+}
+
+function nameOf({ member }: Server): string {
+  return member;
+}
+
 /** Evidence from the host that no postmaster runs there. Silence is not evidence. */
 function provenStopped(snapshot: ServersSnapshot, member: string): Sentence | null {
   const standing = serverIn(snapshot, member)?.standing.kind;
@@ -203,9 +239,9 @@ function streamsFrom(now: ServersSnapshot, member: string, primaryMember: string
     : sentence("postgresql/does-not-stream", { member, primary: primaryMember });
 }
 
-/** True only where the slots were read and it is among them. */
-export function hasSlot(server: Server | null, slot: string): boolean {
-  return server?.slots.kind === "value" && server.slots.value.some(({ name }) => name === slot);
+/** Null where it is not among the slots, or they were not read. */
+export function slotOf(server: Server | null, slot: string): Slot | null {
+  return (server?.slots.kind === "value" ? server.slots.value.find(({ name }) => name === slot) : null) ?? null;
 }
 
 export function tooFarBehind(snapshot: ServersSnapshot, member: string, allowedBytes: number): Sentence | null {
@@ -234,9 +270,16 @@ export function mostAdvanced(snapshot: ServersSnapshot, target: Server): Sentenc
   return null;
 }
 
-/** A standby that was started without its primary has received nothing since, and has what it replayed. */
+/**
+ * What a standby has is the further of the two: one that was started without its primary has received nothing since, and one that asked
+ * for WAL since its start is said to have received up to the beginning of that segment, however far it has replayed.
+ */
 function receivedBytes({ standing }: Server): number | null {
-  return standing.kind === "standby" ? (standing.state.receiveBytes ?? standing.state.replayBytes) : null;
+  if (standing.kind !== "standby") return null;
+  const { receiveBytes, replayBytes } = standing.state;
+  return receiveBytes === null || replayBytes === null
+    ? (receiveBytes ?? replayBytes)
+    : Math.max(receiveBytes, replayBytes);
 }
 
 /** Whether the string shows how to log in; a password in it was not read and cannot be written anew. */

@@ -2,18 +2,15 @@ import { sentence, type Sentence } from "../../../../contract/sentence";
 import type { Claim, Step } from "../../engine";
 import type { Server, ServersSnapshot } from "../snapshot";
 import { standbysOf } from "../snapshot";
-import { canBeModel, hasSlot, holds } from "./judges";
-import { checkpoint, connectionTo, createSlot, follow, slotNameOf } from "./steps";
+import { canBeModel, holds } from "./judges";
+import { checkpoint, connectionTo, follow, provideSlot, slotNameOf } from "./steps";
 
 /** What comes after a promotion, whatever led to it: the other standbys follow the new primary, each through a slot of its own. */
 export function regroup(snapshot: ServersSnapshot, target: Server, oldPrimary: string): readonly Step[] {
   const others = followers(snapshot, target, oldPrimary).filter(canBeModel);
   return [
     checkpoint(target),
-    ...others
-      .map(slotNameOf)
-      .filter((slot) => !hasSlot(target, slot))
-      .map((slot) => createSlot(target, slot)),
+    ...others.flatMap((other) => provideSlot(target, slotNameOf(other))),
     ...others.map((other) => follow(other, target, connectionOf(other, target))),
   ];
 }

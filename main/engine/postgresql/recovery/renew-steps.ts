@@ -37,10 +37,10 @@ export function rewindToPrimary(target: Server, primary: Server, connection: str
   });
 }
 
-/** The old data are kept beside, and put back when the copy fails; a directory kept before is in nobody's way but a person's. */
+/** The old data are kept beside, under a name that nothing has yet, and put back when the copy fails. */
 const copyScript = `program=$1 data=$2 kept=$3 source=$4 slot=$5 mark=$6
-[ ! -e "$kept" ] || { echo "$kept is there already. Move it away first." >&2; exit 1; }
-mv "$data" "$kept" || exit 1
+first=$kept number=1; while [ -e "$kept" ] || [ -L "$kept" ]; do number=$((number + 1)); kept=$first-$number; done
+mv -T "$data" "$kept" && echo "The old data are in $kept." || exit 1
 mkdir -m 700 "$data" && "$program" -D "$data" -d "$source" -X stream -c fast -S "$slot" </dev/null || {
  rm -rf "$data"; mv -T "$kept" "$data"; exit 1; }
 : >"$data/standby.signal" &&

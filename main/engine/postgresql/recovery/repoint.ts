@@ -1,8 +1,9 @@
 import { sentence } from "../../../../contract/sentence";
 import type { RecoveryAction } from "../../engine";
 import { isStreamingFrom, solePrimary, standbysOf, type ServersSnapshot } from "../snapshot";
-import { canBeModel, hasSlot, holds, layoutOf, serverIn } from "./judges";
-import { connectionTo, createSlot, follow, nothingToDo, slotNameOf } from "./steps";
+import { canBeModel, holds, layoutOf, serverIn } from "./judges";
+import { objectionsToSlot } from "./joining";
+import { connectionTo, follow, nothingToDo, provideSlot, slotNameOf } from "./steps";
 
 /** Points a standby that does not receive from the primary at it, as after a failover that it was left out of. */
 export const repoint: RecoveryAction<ServersSnapshot> = {
@@ -18,9 +19,10 @@ export const repoint: RecoveryAction<ServersSnapshot> = {
       .filter(({ standing }) => primary === null || !isStreamingFrom(standing.state, primary.standing.state))
       .map((server) => ({
         target: server.member,
-        objections: canBeModel(server)
-          ? []
-          : [sentence("postgresql/connection-not-readable", { member: server.member })],
+        objections: [
+          ...(canBeModel(server) ? [] : [sentence("postgresql/connection-not-readable", { member: server.member })]),
+          ...objectionsToSlot(snapshot, server),
+        ],
       }));
   },
 
@@ -32,7 +34,7 @@ export const repoint: RecoveryAction<ServersSnapshot> = {
     const connection = connectionTo(primary, before, target.member);
     const slot = slotNameOf(target);
     return {
-      steps: [...(hasSlot(primary, slot) ? [] : [createSlot(primary, slot)]), follow(target, primary, connection)],
+      steps: [...provideSlot(primary, slot), follow(target, primary, connection)],
       warnings: [sentence("postgresql/warning.may-have-diverged", { member: target.member, primary: primary.member })],
       restsOn: [...layoutOf(snapshot), ...(before === null ? [] : [holds.pointsAt(target.member, before)])],
       goal: [holds.solePrimary(primary.member), holds.streams(target.member, primary.member)],

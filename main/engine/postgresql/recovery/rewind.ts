@@ -1,10 +1,10 @@
 import { sentence, type Sentence } from "../../../../contract/sentence";
 import type { RecoveryAction } from "../../engine";
 import { isStreamingFrom, solePrimary, type Server, type ServersSnapshot } from "../snapshot";
-import { hasSlot, holds, layoutOf, serverIn } from "./judges";
-import { modelFor, objectionsToChangeFiles } from "./rejoin";
+import { holds, layoutOf } from "./judges";
+import { joiningOf, objectionsToChangeFiles, objectionsToJoin, objectionsToSlot } from "./joining";
 import { copyFromPrimary, rewindToPrimary } from "./renew-steps";
-import { checkpoint, connectionTo, createSlot, nothingToDo, slotNameOf, startServer, stopServer } from "./steps";
+import { checkpoint, nothingToDo, provideSlot, startServer, stopServer } from "./steps";
 
 /** `--config-file` came with 15; before it pg_rewind finds no configuration outside the data directory (Debian's is). */
 const configFileSince = 150_000;
@@ -24,11 +24,7 @@ function renewal(
     answers: ["postgresql/ServerStopped", "postgresql/StandbyNotStreaming", "postgresql/TimelineDiffers"],
     verifyWithinMs: 120_000,
 
-    objections: (snapshot) => {
-      const primary = solePrimary(snapshot);
-      if (primary === null) return [sentence("postgresql/no-sole-primary")];
-      return modelFor(snapshot, primary) === null ? [sentence("postgresql/no-connection-to-copy")] : [];
-    },
+    objections: objectionsToJoin,
     targets: (snapshot) =>
       snapshot.servers
         .filter((server) => mayNeedIt(snapshot, server))
@@ -38,19 +34,15 @@ function renewal(
         })),
 
     plan: (snapshot, targetName) => {
-      const primary = solePrimary(snapshot);
-      const target = serverIn(snapshot, targetName);
-      const model = primary === null ? null : modelFor(snapshot, primary);
-      if (primary === null || target === null || model === null) return nothingToDo;
+      const joining = joiningOf(snapshot, targetName);
+      if (joining === null) return nothingToDo;
+      const { primary, target, connection, slot, joined } = joining;
       const { member } = target;
-      const slot = slotNameOf(target);
-      const connection = connectionTo(primary, model, member);
-      const joined = [holds.streams(member, primary.member)];
       const isPrimary = [holds.solePrimary(primary.member)];
       return {
         steps: [
           ...(target.standing.kind === "standby" ? [stopServer(target, isPrimary, isPrimary)] : []),
-          ...(hasSlot(primary, slot) ? [] : [createSlot(primary, slot)]),
+          ...provideSlot(primary, slot),
           // Until the first one after a promotion pg_rewind (13 to 15) sees the old timeline on both and says that nothing is to be done.
           ...(rewinds ? [checkpoint(primary)] : []),
           rewinds
@@ -80,10 +72,13 @@ function mayNeedIt(snapshot: ServersSnapshot, { standing }: Server): boolean {
   return standing.kind === "standby" && primary !== null && !isStreamingFrom(standing.state, primary.standing.state);
 }
 
-function objectionsToRewind(snapshot: ServersSnapshot, { member, site }: Server): readonly Sentence[] {
+function objectionsToRewind(snapshot: ServersSnapshot, server: Server): readonly Sentence[] {
+  const { member, site } = server;
   const { configFile, dataDirectory } = site.settings;
   const version = solePrimary(snapshot)?.standing.state.versionNumber ?? 0;
-  return configFile !== "" && !configFile.startsWith(`${dataDirectory}/`) && version < configFileSince
-    ? [sentence("postgresql/rewind-finds-no-configuration", { member, configFile })]
-    : [];
+  const findsNone = configFile !== "" && !configFile.startsWith(`${dataDirectory}/`) && version < configFileSince;
+  return [
+    ...(findsNone ? [sentence("postgresql/rewind-finds-no-configuration", { member, configFile })] : []),
+    ...objectionsToSlot(snapshot, server),
+  ];
 }

@@ -14,6 +14,9 @@ export const rollBackPrepared = settle(
   "postgresql/warning.rolls-back",
 );
 
+/** Its manager settles a transaction within moments; settled by hand in that time it would meet the manager's own word. */
+const managersOwnMs = 60_000;
+
 function settle(action: string, words: string, warning: string): RecoveryAction<ServersSnapshot> {
   return {
     action,
@@ -22,7 +25,11 @@ function settle(action: string, words: string, warning: string): RecoveryAction<
     verifyWithinMs: 30_000,
 
     objections: (snapshot) => (solePrimary(snapshot) === null ? [sentence("postgresql/no-sole-primary")] : []),
-    targets: (snapshot) => preparedOf(snapshot).map(({ gid }) => ({ target: gid, objections: [] })),
+    targets: (snapshot) =>
+      preparedOf(snapshot).map(({ gid, ageMs }) => ({
+        target: gid,
+        objections: ageMs < managersOwnMs ? [sentence("postgresql/prepared-young", { gid, ageMs, managersOwnMs })] : [],
+      })),
 
     plan: (snapshot, target) => {
       const primary = solePrimary(snapshot);
@@ -41,7 +48,8 @@ function settle(action: string, words: string, warning: string): RecoveryAction<
 }
 
 /** It can be settled from a session in its own database only. */
-function settleStep(action: string, words: string, primary: Server, { gid, database }: PreparedTransaction): Step {
+function settleStep(action: string, words: string, primary: Server, transaction: PreparedTransaction): Step {
+  const { gid, database } = transaction;
   const { member, node, site } = primary;
   return {
     title: sentence(`${action}.step`, { gid, database, member }),

@@ -3,7 +3,7 @@ import type { Command } from "../../../ssh/access";
 import type { Claim, Effect, PlannedSteps, SentCall, Step } from "../../engine";
 import { loginOf } from "../settings";
 import type { Server } from "../snapshot";
-import { holds } from "./judges";
+import { holds, slotOf } from "./judges";
 
 const stopMs = 90_000;
 const startMs = 90_000;
@@ -135,7 +135,14 @@ export function slotNameOf(server: Server): string {
   return configured !== "" ? configured : `slot_${server.member.toLowerCase().replace(/[^a-z0-9_]/g, "_")}`;
 }
 
-export function createSlot(primary: Server, slot: string): Step {
+/** What gives the primary a slot of this name that can be used; a lost one is there and keeps nothing, so it is made anew. */
+export function provideSlot(primary: Server, slot: string): readonly Step[] {
+  const there = slotOf(primary, slot);
+  if (there === null) return [createSlot(primary, slot)];
+  return there.walStatus === "lost" ? [dropSlotStep(primary, slot), createSlot(primary, slot)] : [];
+}
+
+function createSlot(primary: Server, slot: string): Step {
   const { member, node } = primary;
   return {
     title: sentence("postgresql/step.createSlot", { member, slot }),

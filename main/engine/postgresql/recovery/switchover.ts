@@ -1,14 +1,14 @@
 import { sentence, type Sentence } from "../../../../contract/sentence";
 import type { RecoveryAction } from "../../engine";
 import { isStreamingFrom, solePrimary, standbysOf, type Server, type ServersSnapshot } from "../snapshot";
-import { canBeModel, hasSlot, holds, layoutOf, serverIn, tooFarBehind } from "./judges";
+import { canBeModel, holds, layoutOf, serverIn, tooFarBehind } from "./judges";
 import { regroup, regroupWarnings, regrouped } from "./promotion";
 import {
   connectionTo,
-  createSlot,
   makeStandby,
   nothingToDo,
   promote,
+  provideSlot,
   slotNameOf,
   startServer,
   stopServer,
@@ -52,7 +52,7 @@ export const switchover: RecoveryAction<ServersSnapshot> = {
         ),
         promote(target, [holds.stopped(primary.member), holds.received(target.member, writtenBytes)]),
         ...regroup(snapshot, target, primary.member),
-        ...(hasSlot(target, slot) ? [] : [createSlot(target, slot)]),
+        ...provideSlot(target, slot),
         makeStandby(primary, connection, slot),
         startServer(primary, [holds.solePrimary(target.member)], rejoined),
       ],

@@ -1,0 +1,56 @@
+import { sentence, type Sentence } from "../../../../contract/sentence";
+import type { Claim } from "../../engine";
+import { solePrimary, standbysOf, type Server, type ServersSnapshot } from "../snapshot";
+import { canBeModel, holds, serverIn, slotOf } from "./judges";
+import { connectionTo, slotNameOf } from "./steps";
+
+/** What it takes to make a server a standby of the one primary there is, whatever is done to its data before. */
+export interface Joining {
+  readonly primary: Server;
+  readonly target: Server;
+  readonly connection: string;
+  readonly slot: string;
+  readonly joined: readonly Claim[];
+}
+
+export function joiningOf(snapshot: ServersSnapshot, targetName: string): Joining | null {
+  const primary = solePrimary(snapshot);
+  const target = serverIn(snapshot, targetName);
+  const model = primary === null ? null : modelFor(snapshot, primary);
+  if (primary === null || target === null || model === null) return null;
+  return {
+    primary,
+    target,
+    connection: connectionTo(primary, model, target.member),
+    slot: slotNameOf(target),
+    joined: [holds.streams(target.member, primary.member)],
+  };
+}
+
+export function objectionsToJoin(snapshot: ServersSnapshot): readonly Sentence[] {
+  const primary = solePrimary(snapshot);
+  if (primary === null) return [sentence("postgresql/no-sole-primary")];
+  return modelFor(snapshot, primary) === null ? [sentence("postgresql/no-connection-to-copy")] : [];
+}
+
+/** What a step leaves in the data directory is all that shows that it took effect. */
+export function objectionsToChangeFiles({ liveness, node }: Server): readonly Sentence[] {
+  return liveness.kind === "value" && !liveness.value.isDirectoryClosed
+    ? []
+    : [sentence("postgresql/files-not-seen", { node })];
+}
+
+/** With its slot the WAL went that the server still needs; made anew the slot would not bring it back, so its data have to be copied. */
+export function objectionsToSlot(snapshot: ServersSnapshot, server: Server): readonly Sentence[] {
+  const primary = solePrimary(snapshot);
+  const slot = slotNameOf(server);
+  return slotOf(primary, slot)?.walStatus === "lost"
+    ? [sentence("postgresql/slot-is-lost-for", { slot, member: server.member, primary: primary?.member ?? "?" })]
+    : [];
+}
+
+/** A connection string that is known to work for replication here: another standby's, or the one the primary used when it was a standby. */
+function modelFor(snapshot: ServersSnapshot, primary: Server): string | null {
+  const server = [...standbysOf(snapshot), primary].find(canBeModel);
+  return server?.state.kind === "value" ? server.state.value.primaryConnection : null;
+}
