@@ -116,6 +116,22 @@ describe("a prepared transaction that is settled by hand", () => {
       }),
     );
 
+  it("is the one that was seen: another under the same name since then is not settled, and not taken for it", () => {
+    const plan = commitPrepared.plan(snapshotServers(old), "order-4711");
+    const claims = [...plan.restsOn, ...(plan.steps[0]?.stillSafe ?? [])];
+    const refused = (snapshot: ServersSnapshot): readonly (string | null)[] => [
+      ...new Set(claims.map((claim) => judged(snapshot, claim)).filter((one) => one !== null)),
+    ];
+    const goal = (snapshot: ServersSnapshot): readonly (string | null)[] =>
+      plan.goal.map((claim) => judged(snapshot, claim));
+    expect(refused(snapshotServers(old))).toEqual([]);
+    expect(goal(snapshotServers(old))).toEqual([null, "postgresql/still-prepared"]);
+    for (const another of [{ transactionId: "999" }, { preparedAt: 1 }]) {
+      expect(refused(changed(another))).toEqual(["postgresql/not-prepared"]);
+      expect(goal(changed(another))).toEqual([null, null]);
+    }
+  });
+
   it("is left to its manager while it is young", () => {
     const offered = (snapshot: ServersSnapshot): readonly unknown[] =>
       commitPrepared.targets(snapshot).map(({ objections }) => codes(objections));

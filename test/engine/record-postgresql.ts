@@ -5,13 +5,17 @@ import type { Cluster, Member } from "../../contract/inventory";
 import { postgresql } from "../../main/engine/postgresql";
 import { openCore } from "../core/open-core";
 import { startEmbeddedCluster, type EmbeddedCluster } from "../lab/embedded/embedded-cluster";
-import { openRecorder } from "./recorder";
+import { openRecorder, type RecordOptions } from "./recorder";
 
 /** Records the PostgreSQL cases from real clusters: `npx tsx test/engine/record-postgresql.ts [case…]`. Each group of cases has a cluster of its own. */
 interface Bench {
   readonly lab: EmbeddedCluster;
   readonly cluster: Cluster;
-  keep(name: string, what: string, change?: Partial<Cluster> & { readonly withPrevious?: boolean }): Promise<void>;
+  keep(
+    name: string,
+    what: string,
+    change?: Partial<Cluster> & Pick<RecordOptions, "withPrevious" | "betweenLooks">,
+  ): Promise<void>;
 }
 
 const wanted = process.argv.slice(2);
@@ -32,11 +36,12 @@ async function onCluster(names: readonly string[], record: (bench: Bench) => Pro
       lab,
       cluster,
       keep: async (name, what, change = {}) => {
-        const { withPrevious, ...parts } = change;
+        const { withPrevious, betweenLooks, ...parts } = change;
         await recorder.record(postgresql, { ...cluster, ...parts }, name, {
           what,
           ...about,
           ...(withPrevious === true && { withPrevious }),
+          ...(betweenLooks !== undefined && { betweenLooks }),
         });
         console.log(name);
       },
@@ -135,7 +140,16 @@ await onCluster(["two-primaries", "timeline-differs", "standby-not-streaming"], 
   await keep("two-primaries", "pg-2 was promoted while the primary pg-1 still runs");
 });
 
-await onCluster(["slot-inactive", "slot-retains-wal", "slot-lost", "replica-lagging"], async ({ lab, keep }) => {
+const slotCases = [
+  "slot-inactive",
+  "slot-grew-at-once",
+  "slot-fills-disk",
+  "slot-retains-wal",
+  "slot-lost",
+  "standby-slot-lost",
+  "replica-lagging",
+];
+await onCluster(slotCases, async ({ lab, keep }) => {
   await lab.psql("pg-1", "SELECT pg_create_physical_replication_slot('abandoned', true)");
   await keep("slot-inactive", "a slot that nobody uses");
   await lab.psql("pg-3", "SELECT pg_wal_replay_pause()");
@@ -145,6 +159,23 @@ await onCluster(["slot-inactive", "slot-retains-wal", "slot-lost", "replica-lagg
       "pg-1",
       "INSERT INTO filler SELECT repeat(md5(i::text), 30) FROM generate_series(1, 100000) i",
     ));
+  await keep("slot-grew-at-once", "about 100 MiB were written between two looks, a moment after one another", {
+    withPrevious: true,
+    betweenLooks: write,
+  });
+  await lab.psql("pg-3", "SELECT pg_wal_replay_resume()");
+  await lab.psql("pg-1", "ALTER SYSTEM SET max_slot_wal_keep_size = -1");
+  await lab.psql("pg-1", "SELECT pg_reload_conf()");
+  await pause(1_000);
+  await keep("slot-fills-disk", "about 200 MiB were written in half a minute, and nothing limits what slots keep", {
+    withPrevious: true,
+    betweenLooks: async () => {
+      await write();
+      await write();
+      await pause(35_000);
+    },
+  });
+  await lab.psql("pg-3", "SELECT pg_wal_replay_pause()");
   await write();
   await pause(2_000);
   await keep("replica-lagging", "replay is paused on pg-3 and about 100 MiB were written");
@@ -162,6 +193,15 @@ await onCluster(["slot-inactive", "slot-retains-wal", "slot-lost", "replica-lagg
   await lab.psql("pg-1", "CHECKPOINT");
   await pause(2_000);
   await keep("slot-lost", "max_slot_wal_keep_size was lowered to 64 MB below what the abandoned slot holds");
+  lab.kill("pg-3");
+  await pause(1_000);
+  for (let count = 0; count < 12; count += 1) {
+    await lab.psql("pg-1", "INSERT INTO filler VALUES ('one')");
+    await lab.psql("pg-1", "SELECT pg_switch_wal()");
+  }
+  await lab.psql("pg-1", "CHECKPOINT");
+  await pause(2_000);
+  await keep("standby-slot-lost", "the server on pg-3 was killed, and its slot lost since");
 });
 
 await onCluster(

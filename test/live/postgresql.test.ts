@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Assessment } from "../../contract/assessment";
 import { postgresql } from "../../main/engine/postgresql";
@@ -150,7 +151,8 @@ describe.skipIf(why !== null)(`PostgreSQL on the lab ${why ?? ""}`, () => {
     expect(tolerances.map(({ has: serving, tolerates }) => [serving, tolerates])).toEqual([[3, 2]]);
   });
 
-  it("live: postgresql / H: shows hits in shared buffers, connections beside their limit and sessions that wait for locks", async () => {
+  it("live: postgresql / H: shows hits in shared buffers, connections beside their limit, waits for locks and open transactions", async () => {
+    const first = await wellPrimary();
     // A server's counters move once a second at most, and a ratio needs that they moved: not all of them do between the same two looks.
     const hit = new Set<string>();
     const { members } = await console.until(({ members: now }) => {
@@ -158,7 +160,28 @@ describe.skipIf(why !== null)(`PostgreSQL on the lab ${why ?? ""}`, () => {
       return hit.size === all.length;
     }, 60_000);
     for (const one of members)
-      for (const name of ["connections", "connectionLimit", "lockWaits"]) expect([...knownOf(one)]).toContain(name);
+      for (const name of ["connections", "connectionLimit", "lockWaits", "idleInTransaction", "commitWaits"])
+        expect([...knownOf(one)]).toContain(name);
+    await sql(first, "create table queue (id int)");
+    mend.push(() => sql(first, "drop table queue"));
+    const asPostgres = "cd / && setsid -f runuser -u postgres -- sh -c";
+    await lab.run(
+      first,
+      `${asPostgres} "(echo 'begin; lock table queue;'; sleep 20) | psql -qX" >/dev/null 2>&1
+      until [ "$(cd / && runuser -u postgres -- psql -qAtXc "select count(*) from pg_locks where relation = 'queue'::regclass and granted and mode = 'AccessExclusiveLock'")" = 1 ]; do sleep 0.1; done
+      ${asPostgres} "psql -qXc 'select * from queue'" >/dev/null 2>&1`,
+    );
+    const value = (seen: Assessment, name: string): unknown => {
+      const figure = seen.members
+        .find(({ member }) => member === first)
+        ?.figures.find((one) => one.name === `postgresql/figure.${name}`)?.figure;
+      return figure?.state === "known" ? figure.value : figure?.state;
+    };
+    const seen = await console.until((now) => value(now, "lockWaits") === 1);
+    expect(value(seen, "idleInTransaction")).toBe(1);
+    expect(value(seen, "longestTransaction")).toBeGreaterThan(0);
+    await sql(first, "select pg_terminate_backend(pid) from pg_stat_activity where state = 'idle in transaction'");
+    await console.until((now) => value(now, "lockWaits") === 0 && value(now, "idleInTransaction") === 0);
   });
 
   it("live: postgresql / switchover: the role moves to a named standby, all follow it and nothing is lost", async () => {
@@ -425,6 +448,51 @@ kill -STOP $(head -1 ${old}/postmaster.pid)`,
     expect(hung.code).toBe(124);
   });
 
+  it("live: postgresql / synchronous: each way to write how many standbys are waited for is counted as the server counts it", async () => {
+    const first = await wellPrimary();
+    const [one = "", two = ""] = others(first);
+    mend.push(async () => {
+      await sql(first, "alter system reset synchronous_standby_names");
+      await sql(first, "select pg_reload_conf()");
+    });
+    const names = await sql(
+      first,
+      "select string_agg(application_name, ', ' order by application_name) from pg_stat_replication",
+    );
+    expect(names).toBe(`${[one, two].join(", ")}\n`);
+    for (const [wanted, needs, has_] of [
+      ["*", 1, 1],
+      ["ANY 2 (*)", 2, 2],
+      [`any 3 (${one}, nobody, ${two})`, 3, 2],
+      [`FIRST 2 (nobody, ${two}, ${one})`, 2, 2],
+      [`2(${one}, nobody)`, 2, 1],
+      [`nobody, ${two}`, 1, 1],
+      ['\\"FIRST 3 (x)\\"', 1, 0],
+    ] as const) {
+      await sql(first, `alter system set synchronous_standby_names = '${wanted}'`);
+      await sql(first, "select pg_reload_conf()");
+      const seen = await console.until(({ tolerances }) => {
+        const commits = tolerances[1];
+        return commits?.needs === needs && (has_ >= needs ? (commits.has ?? 0) >= has_ : commits.has === has_);
+      });
+      expect([wanted, own(seen).some((code) => code.endsWith("SynchronousStandbyMissing"))]).toEqual([
+        wanted,
+        has_ < needs,
+      ]);
+    }
+    await sql(first, `alter system set synchronous_standby_names = 'ANY 3 (*)'`);
+    await sql(first, "select pg_reload_conf()");
+    await lab.run(
+      first,
+      `cd / && setsid -f timeout 20 runuser -u postgres -- psql -qXc 'create table waits ()' >/dev/null 2>&1`,
+    );
+    const seen = await console.until(
+      ({ findings }) =>
+        findings.find(({ code }) => code === "postgresql/SynchronousStandbyMissing")?.facts.waiting === 1,
+    );
+    expect(seen.level).toBe("critical");
+  });
+
   it("live: postgresql / drop-slot: a slot nobody reads is dropped, one that a server is set to use is not", async () => {
     const first = await wellPrimary();
     const [standby = ""] = others(first);
@@ -443,24 +511,50 @@ kill -STOP $(head -1 ${old}/postmaster.pid)`,
     });
   });
 
-  it("live: postgresql / slot-fills: a slot nobody reads that grows is named with the time it lasts", async () => {
+  // A rate is known after a minute or so.
+  it("live: postgresql / slot-fills: a slot nobody reads that grows is named with the time it lasts, and without a limit with the time its disk lasts", async () => {
     const first = await wellPrimary();
     await sql(first, "select pg_create_physical_replication_slot('abandoned', true)");
     mend.push(() => sql(first, "select pg_drop_replication_slot('abandoned')"));
     await sql(first, "create table filler (line text)");
+    mend.push(() => sql(first, "drop table filler"));
     const write = (): Promise<string> =>
       sql(first, "insert into filler select repeat(md5(i::text), 30) from generate_series(1, 4000) i");
+    const growth = ({ consistency }: Assessment): string | undefined =>
+      consistency.tables
+        .find(({ name }) => name === "postgresql/table.slots")
+        ?.rows.find(({ subject }) => subject === `${first} / abandoned`)?.cells[4]?.state;
     await console.until(has("postgresql/SlotInactive"));
+    // A burst between two looks is not a rate.
     await write();
-    const seen = await console.read();
-    expect(own(seen)).toContain("degraded postgresql/SlotSoonLost");
+    expect(own(await console.read())).not.toContain("degraded postgresql/SlotSoonLost");
+    await console.until((seen) => growth(seen) === "known", 150_000);
+    await write();
+    expect(own(await console.read())).toContain("degraded postgresql/SlotSoonLost");
+    await sql(first, "alter system set max_slot_wal_keep_size = -1");
+    mend.push(async () => {
+      await sql(first, "alter system reset max_slot_wal_keep_size");
+      await sql(first, "select pg_reload_conf()");
+    });
+    await sql(first, "select pg_reload_conf()");
+    await write();
+    const seen = await console.until(has("postgresql/WalFillsDisk"));
+    expect(own(seen).filter((one) => one.includes("Slot"))).toEqual([]);
+    const { facts } = seen.findings.find(({ code }) => code === "postgresql/WalFillsDisk")!;
+    const room = await lab.run(first, `df -Pk ${data}/pg_wal/. | tail -n 1`);
+    expect(Number(facts.availableBytes) / 1024 / Number(room.split(/\s+/)[3])).toBeCloseTo(1, 0);
+    expect(facts.untilFullMs).toBeCloseTo((Number(facts.availableBytes) / Number(facts.bytesPerSecond)) * 1000, 0);
+    await sql(first, "alter system reset max_slot_wal_keep_size");
+    await sql(first, "select pg_reload_conf()");
     await recordCase(
       "slot-soon-lost",
-      "A slot that nobody reads, and about 4 MiB were written between two looks.",
-      write,
+      "A slot that nobody reads, and about 4 MiB were written within half a minute.",
+      async () => {
+        await write();
+        await pause(35_000);
+      },
     );
-    await sql(first, "drop table filler");
-  });
+  }, 300_000);
 
   it("live: postgresql / restart-storm: a server that ends again and again is named", async () => {
     const [storm = ""] = others(await wellPrimary());

@@ -5,7 +5,15 @@ import { figureOf, known, missing } from "../figure-of";
 import { compareWitnesses } from "../witnesses";
 import { lagBytes, lagTime } from "./members";
 import type { Slot } from "./probes";
-import { msUntilLost, primariesOf, standbysOf, upstreamOf, type Server, type ServersSnapshot } from "./snapshot";
+import {
+  diskFillerOf,
+  msUntilLost,
+  primariesOf,
+  standbysOf,
+  upstreamOf,
+  type Server,
+  type ServersSnapshot,
+} from "./snapshot";
 
 export function postgresqlConsistency(snapshot: ServersSnapshot): Consistency {
   return {
@@ -85,7 +93,7 @@ function slotTable({ servers }: ServersSnapshot): FactTable {
         known(slot.isActive, "flag", id),
         orMissing(slot.walStatus, "text", id, "postgresql/slot-never-used"),
         orMissing(slot.retainedBytes, "bytes", id, "postgresql/slot-never-used"),
-        orMissing(server.slotGrowth.get(slot.name) ?? null, "bytes-per-second", id, "postgresql/needs-two-readings"),
+        orMissing(server.slotGrowth.get(slot.name) ?? null, "bytes-per-second", id, "postgresql/needs-a-minute"),
         timeLeft(server, slot, id),
       ],
     }));
@@ -108,17 +116,16 @@ function slotTable({ servers }: ServersSnapshot): FactTable {
   };
 }
 
+/** Until it is lost, or where nothing limits it the disk is full. */
 function timeLeft(server: Server, slot: Slot, evidence: EvidenceId): Figure {
-  const reason = slot.isActive
-    ? "postgresql/slot-is-read"
-    : slot.walStatus === "lost"
-      ? "postgresql/slot-is-lost"
-      : slot.bytesUntilLost === null
-        ? "postgresql/slot-has-no-limit"
-        : server.slotGrowth.has(slot.name)
-          ? "postgresql/slot-does-not-grow"
-          : "postgresql/needs-two-readings";
-  return orMissing(msUntilLost(server, slot), "duration", evidence, reason);
+  const until = msUntilLost(server, slot) ?? diskFillerOf(server, slot)?.untilFullMs ?? null;
+  if (until !== null) return known(until, "duration", evidence);
+  if (slot.isActive) return missing(sentence("postgresql/slot-is-read"), evidence);
+  if (slot.walStatus === "lost") return missing(sentence("postgresql/slot-is-lost"), evidence);
+  if (!server.slotGrowth.has(slot.name)) return missing(sentence("postgresql/needs-a-minute"), evidence);
+  if (slot.bytesUntilLost === null && server.walDisk.kind !== "value")
+    return missing(server.walDisk.reason, server.walDisk.evidence.id);
+  return missing(sentence("postgresql/slot-does-not-grow"), evidence);
 }
 
 function preparedTable(snapshot: ServersSnapshot): FactTable {

@@ -2,6 +2,7 @@ import type { Subject } from "../../../contract/health";
 import { sentence } from "../../../contract/sentence";
 import type { HealthRule, Sighting } from "../engine";
 import {
+  diskFillerOf,
   msUntilLost,
   primariesOf,
   solePrimary,
@@ -18,6 +19,8 @@ const slotWatchBytes = 1024 * mebibyte;
 const slotDegradedBytes = 10 * 1024 * mebibyte;
 const slotLastsWatchMs = 24 * 60 * 60_000;
 const slotLastsDegradedMs = 60 * 60_000;
+const diskLastsDegradedMs = 24 * 60 * 60_000;
+const diskLastsCriticalMs = 4 * 60 * 60_000;
 const preparedWatchMs = 5 * 60_000;
 const preparedDegradedMs = 60 * 60_000;
 const idleInTransactionMs = 10 * 60_000;
@@ -232,8 +235,8 @@ export const postgresqlHealth: readonly HealthRule<ServersSnapshot>[] = [
         return [
           {
             subject: member(server),
-            facts: { member: server.member, wanted, has, needs },
-            evidence: [server.replication.evidence.id],
+            facts: { member: server.member, wanted, has, needs, waiting: server.standing.state.commitWaitCount },
+            evidence: [server.replication.evidence.id, server.state.evidence.id],
           },
         ];
       }),
@@ -290,6 +293,27 @@ export const postgresqlHealth: readonly HealthRule<ServersSnapshot>[] = [
             ];
           }),
     ),
+  },
+  {
+    code: "postgresql/WalFillsDisk",
+    level: "degraded",
+    explains: ["postgresql/SlotInactive", "postgresql/SlotRetainsWal"],
+    find: each((server) => {
+      if (server.slots.kind !== "value") return [];
+      return server.slots.value.flatMap((slot): readonly Sighting[] => {
+        const filler = diskFillerOf(server, slot);
+        if (filler === null || filler.untilFullMs >= diskLastsDegradedMs) return [];
+        const { untilFullMs, bytesPerSecond, availableBytes } = filler;
+        return [
+          {
+            subject: { kind: "object", object: slot.name, member: server.member },
+            facts: { member: server.member, slot: slot.name, untilFullMs, bytesPerSecond, availableBytes },
+            evidence: [server.slots.evidence.id, server.walDisk.evidence.id],
+            level: untilFullMs < diskLastsCriticalMs ? "critical" : "degraded",
+          },
+        ];
+      });
+    }),
   },
   {
     code: "postgresql/KeepsRestarting",

@@ -44,6 +44,21 @@ function figuresOf(server: Server, snapshot: ServersSnapshot): readonly NamedFig
     { name: "postgresql/figure.connections", charted: "count", figure: of("count", (state) => state.connectionCount) },
     { name: "postgresql/figure.connectionLimit", figure: of("count", (state) => state.maxConnections) },
     { name: "postgresql/figure.lockWaits", charted: "count", figure: of("count", (state) => state.lockWaitCount) },
+    {
+      name: "postgresql/figure.idleInTransaction",
+      charted: "count",
+      figure: of("count", (state) => state.idleInTransactionCount),
+    },
+    {
+      name: "postgresql/figure.longestTransaction",
+      charted: "duration",
+      figure: figureOf(
+        server.state,
+        "duration",
+        (state) => state.longestTransactionMs ?? nothing(sentence("postgresql/no-open-transaction")),
+      ),
+    },
+    { name: "postgresql/figure.commitWaits", charted: "count", figure: of("count", (state) => state.commitWaitCount) },
     { name: "postgresql/figure.hitRatio", charted: "ratio", figure: hitRatio(server.state, server.blocks) },
     { name: "postgresql/figure.version", figure: of("text", (state) => versionText(state.versionNumber)) },
     { name: "postgresql/figure.startedAt", figure: of("instant", (state) => state.startedAt) },

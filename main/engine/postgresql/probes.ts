@@ -26,6 +26,11 @@ export interface ServerState {
   readonly maxConnections: number;
   /** Sessions that wait for a lock another one holds. */
   readonly lockWaitCount: number;
+  /** Commits that wait for a synchronous standby. */
+  readonly commitWaitCount: number;
+  readonly idleInTransactionCount: number;
+  /** Age of the transaction of a client that was begun first; null where none is open. */
+  readonly longestTransactionMs: number | null;
   /** Blocks found in shared buffers, and asked of the operating system, since the statistics were last reset. */
   readonly hitBlocks: number | null;
   readonly readBlocks: number | null;
@@ -56,7 +61,8 @@ const stateStatement = `SELECT pg_is_in_recovery() AS in_recovery,
   ELSE round(extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000) END END AS replay_lag_ms,
  r.status AS receiver_status, r.sender_host, r.sender_port,
  round(extract(epoch FROM pg_postmaster_start_time()) * 1000) AS started_at,
- a.connections, current_setting('max_connections') AS max_connections, a.lock_waits, a.idle_in_transaction_ms,
+ a.connections, current_setting('max_connections') AS max_connections, a.lock_waits, a.commit_waits,
+ a.idle_in_transaction, a.idle_in_transaction_ms, a.longest_transaction_ms,
  d.hit_blocks, d.read_blocks, d.checksum_failures,
  (SELECT max(age(datfrozenxid)) FROM pg_database) AS transaction_age,
  current_setting('synchronous_standby_names') AS synchronous_standby_names,
@@ -64,6 +70,10 @@ const stateStatement = `SELECT pg_is_in_recovery() AS in_recovery,
  c.setting ~* '\\mpassword\\s*=' AS has_password, coalesce(s.setting, '') AS primary_slot_name
 FROM (SELECT count(*) FILTER (WHERE backend_type = 'client backend') AS connections,
   count(*) FILTER (WHERE wait_event_type = 'Lock') AS lock_waits,
+  count(*) FILTER (WHERE wait_event = 'SyncRep') AS commit_waits,
+  count(*) FILTER (WHERE state LIKE 'idle in transaction%') AS idle_in_transaction,
+  round(extract(epoch FROM max(clock_timestamp() - xact_start)
+   FILTER (WHERE backend_type = 'client backend' AND pid <> pg_backend_pid())) * 1000) AS longest_transaction_ms,
   round(extract(epoch FROM max(clock_timestamp() - state_change) FILTER (WHERE state LIKE 'idle in transaction%')) * 1000)
    AS idle_in_transaction_ms FROM pg_stat_activity) a
 CROSS JOIN (SELECT sum(blks_hit) AS hit_blocks, sum(blks_read) AS read_blocks, sum(checksum_failures) AS checksum_failures
@@ -96,6 +106,9 @@ export function parseState(text: string): ServerState {
     connectionCount: row.number("connections"),
     maxConnections: row.number("max_connections"),
     lockWaitCount: row.number("lock_waits"),
+    commitWaitCount: row.number("commit_waits"),
+    idleInTransactionCount: row.number("idle_in_transaction"),
+    longestTransactionMs: row.numberOrNull("longest_transaction_ms"),
     hitBlocks: row.numberOrNull("hit_blocks"),
     readBlocks: row.numberOrNull("read_blocks"),
     oldestIdleInTransactionMs: row.numberOrNull("idle_in_transaction_ms"),
@@ -172,6 +185,9 @@ export function parseSlots(text: string): readonly Slot[] {
 
 export interface PreparedTransaction {
   readonly gid: string;
+  /** With the time, what tells it from another that is prepared under the same name later. */
+  readonly transactionId: string;
+  readonly preparedAt: number;
   readonly owner: string;
   readonly database: string;
   readonly ageMs: number;
@@ -180,18 +196,48 @@ export interface PreparedTransaction {
 }
 
 /** A prepared transaction has no process; its locks stand in pg_locks under its virtual transaction `-1/<xid>`. */
-const preparedStatement = `SELECT gid, owner, database, round(extract(epoch FROM clock_timestamp() - prepared) * 1000) AS age_ms,
+const preparedStatement = `SELECT gid, transaction, round(extract(epoch FROM prepared) * 1000) AS prepared_at, owner, database,
+ round(extract(epoch FROM clock_timestamp() - prepared) * 1000) AS age_ms,
  (SELECT count(*) FROM pg_locks l WHERE l.virtualtransaction = '-1/' || p.transaction AND l.locktype = 'relation') AS locked
 FROM pg_prepared_xacts p ORDER BY prepared`;
 
 export function parsePrepared(text: string): readonly PreparedTransaction[] {
   return parseRows("the prepared transactions", text).map((row) => ({
     gid: row.text("gid"),
+    transactionId: row.text("transaction"),
+    preparedAt: row.number("prepared_at"),
     owner: row.text("owner"),
     database: row.text("database"),
     ageMs: row.number("age_ms"),
     lockedCount: row.number("locked"),
   }));
+}
+
+/** The slots are read anew each minute beside, because a rate between two looks a few seconds apart is one moment's. */
+const slotsEveryMs = 60_000;
+
+/** No shell builtin tells free space, so this starts a process; it is asked once a minute. */
+const walDiskScript = `[ -x "$1" ] || { echo closed; exit; }
+df -Pk "$1/pg_wal/."`;
+const walDiskEveryMs = 60_000;
+
+export interface WalDisk {
+  /** What the server's account may still write there. */
+  readonly availableBytes: number;
+}
+
+/**
+ * ```
+ * Filesystem     1024-blocks     Used Available Capacity Mounted on
+ * /dev/vda         263112772 12018700  83000000      13% /
+ * ```
+ * Or `closed` where the login may not look into the data directory: whether pg_wal leads to another disk is not known then.
+ */
+export function parseWalDisk(text: string): WalDisk {
+  if (text.trim() === "closed") throw new NotThere(sentence("postgresql/wal-directory-closed"));
+  const found = /\s\d+\s+\d+\s+(\d+)\s+\d+%\s/.exec(text);
+  if (found === null) throw new ParseError("the free space where pg_wal is", text);
+  return { availableBytes: countOf("free space", found[1]) * 1024 };
 }
 
 /** Walks the data directory on the server's side, so it is asked rarely. */
@@ -310,6 +356,8 @@ export interface PostgresqlProbes extends Readonly<Record<string, Probe<unknown>
   readonly state: Probe<ServerState>;
   readonly replication: Probe<readonly Replica[]>;
   readonly slots: Probe<readonly Slot[]>;
+  readonly slotsEachMinute: Probe<readonly Slot[]>;
+  readonly walDisk: Probe<WalDisk>;
   readonly prepared: Probe<readonly PreparedTransaction[]>;
   readonly sizes: Probe<{ readonly databaseBytes: number }>;
   readonly liveness: Probe<Liveness>;
@@ -327,6 +375,15 @@ export function postgresqlProbes(site: PostgresqlSite): PostgresqlProbes {
     state: sql(stateStatement, parseState),
     replication: sql(replicationStatement, parseReplication),
     slots: sql(slotsStatement, parseSlots),
+    slotsEachMinute: sql(slotsStatement, parseSlots, slotsEveryMs),
+    walDisk: {
+      ask: {
+        kind: "run",
+        command: { argv: ["/bin/sh", "-c", walDiskScript, "sh", site.settings.dataDirectory] },
+      },
+      parse: parseWalDisk,
+      everyMs: walDiskEveryMs,
+    },
     prepared: sql(preparedStatement, parsePrepared),
     sizes: sql(sizesStatement, parseSizes, sizesEveryMs),
     liveness: { ask: { kind: "read", script: livenessScript(site.settings.dataDirectory) }, parse: parseLiveness },

@@ -4,7 +4,7 @@ import type { MemberReadings } from "../engine";
 import type { Reading } from "../../probe/probe";
 import { blocksSince, type Blocks } from "../postgresql-server/blocks";
 import { keepsRestarting } from "../process-liveness";
-import type { Liveness, PostgresqlProbes, PreparedTransaction, Replica, ServerState, Slot } from "./probes";
+import type { Liveness, PostgresqlProbes, PreparedTransaction, Replica, ServerState, Slot, WalDisk } from "./probes";
 import type { PostgresqlSite, postgresqlSettings } from "./settings";
 
 /**
@@ -34,7 +34,8 @@ export interface Server {
   /** WAL written (primary) or received (standby) since the cycle before; null until there are two readings. */
   readonly walBytesPerSecond: number | null;
   readonly blocks: Blocks | null;
-  /** By how much more WAL each slot keeps than in the cycle before, per second; slots without two readings are not in it. */
+  readonly walDisk: Reading<WalDisk>;
+  /** By how much more WAL each slot keeps per second, over the last minute or two; slots without a reading old enough are not in it. */
   readonly slotGrowth: ReadonlyMap<string, number>;
   readonly keepsRestarting: boolean;
 }
@@ -59,9 +60,10 @@ export function snapshotServers(members: readonly Readings[]): ServersSnapshot {
       prepared: readings.prepared,
       sizes: readings.sizes,
       liveness: readings.liveness,
+      walDisk: readings.walDisk,
       walBytesPerSecond: previous === undefined ? null : walRate(previous.state, readings.state),
       blocks: previous === undefined ? null : blocksSince(previous.state, readings.state),
-      slotGrowth: previous === undefined ? new Map() : slotGrowth(previous.slots, readings.slots),
+      slotGrowth: previous === undefined ? new Map() : slotGrowth(previous.slotsEachMinute, readings.slots),
       keepsRestarting: keepsRestarting(previous?.liveness, readings.liveness),
     })),
   };
@@ -85,25 +87,49 @@ function walRate(before: Reading<ServerState>, now: Reading<ServerState>): numbe
   return from === null || to === null || seconds <= 0 || to < from ? null : (to - from) / seconds;
 }
 
+/** WAL comes in bursts: over less than this a checkpoint or one import would look like a slot that is lost within the hour, and go again. */
+const shortestGrowthMs = 30_000;
+
 function slotGrowth(before: Reading<readonly Slot[]>, now: Reading<readonly Slot[]>): ReadonlyMap<string, number> {
   if (before.kind !== "value" || now.kind !== "value") return new Map();
-  const seconds = (now.evidence.takenAt - before.evidence.takenAt) / 1000;
-  if (seconds <= 0) return new Map();
+  const spanMs = now.evidence.takenAt - before.evidence.takenAt;
+  if (spanMs < shortestGrowthMs) return new Map();
   const had = new Map(before.value.map(({ name, retainedBytes }) => [name, retainedBytes]));
   return new Map(
     now.value.flatMap(({ name, retainedBytes }) => {
       const from = had.get(name) ?? null;
-      return from === null || retainedBytes === null ? [] : [[name, (retainedBytes - from) / seconds] as const];
+      return from === null || retainedBytes === null ? [] : [[name, ((retainedBytes - from) / spanMs) * 1000] as const];
     }),
   );
 }
 
-/** How long a slot nobody reads lasts at its growth between two readings; null where that or its limit is not known, or it does not grow. */
+/** How long a slot nobody reads lasts at its growth; null where that or its limit is not known, or it does not grow. */
 export function msUntilLost({ slotGrowth: growth }: Server, { name, isActive, bytesUntilLost }: Slot): number | null {
   const bytesPerSecond = growth.get(name) ?? 0;
   return isActive || bytesUntilLost === null || bytesPerSecond <= 0
     ? null
     : (Math.max(0, bytesUntilLost) / bytesPerSecond) * 1000;
+}
+
+/** A reader that is this far behind keeps WAL as surely as one that is gone. */
+const readerLeftBehindBytes = 1 << 30;
+
+/** A slot whose WAL nothing removes before the disk is full, and that grows. */
+export interface DiskFiller {
+  readonly slot: Slot;
+  readonly bytesPerSecond: number;
+  readonly availableBytes: number;
+  readonly untilFullMs: number;
+}
+
+/** Null where the slot is read, is lost first, or does not grow, and where its growth or the free space of its disk is not known. */
+export function diskFillerOf({ slotGrowth: growth, walDisk }: Server, slot: Slot): DiskFiller | null {
+  const bytesPerSecond = growth.get(slot.name) ?? 0;
+  const isLeftBehind = !slot.isActive || (slot.retainedBytes ?? 0) >= readerLeftBehindBytes;
+  if (walDisk.kind !== "value" || !isLeftBehind || bytesPerSecond <= 0) return null;
+  const { availableBytes } = walDisk.value;
+  if (slot.bytesUntilLost !== null && slot.bytesUntilLost <= availableBytes) return null;
+  return { slot, bytesPerSecond, availableBytes, untilFullMs: (availableBytes / bytesPerSecond) * 1000 };
 }
 
 export function primariesOf({

@@ -9,7 +9,7 @@ import { nothingToDo, dropSlotStep, slotNameOf } from "./steps";
 export const dropSlot: RecoveryAction<ServersSnapshot> = {
   action: "postgresql/drop-slot",
   risk: "R3",
-  answers: ["postgresql/SlotRetainsWal", "postgresql/SlotInactive", "postgresql/SlotLost"],
+  answers: ["postgresql/SlotRetainsWal", "postgresql/SlotInactive", "postgresql/SlotLost", "postgresql/WalFillsDisk"],
   verifyWithinMs: 30_000,
 
   objections: (snapshot) => (solePrimary(snapshot) === null ? [sentence("postgresql/no-sole-primary")] : []),

@@ -1,6 +1,6 @@
 import { sentence, type Fact, type Sentence } from "../../../../contract/sentence";
 import type { Claim, Judge } from "../../engine";
-import type { Slot } from "../probes";
+import type { PreparedTransaction, Slot } from "../probes";
 import {
   connectionWord,
   isStreamingFrom,
@@ -36,9 +36,10 @@ export const holds = {
   slot: (member: string, slot: string): Claim => sentence("postgresql/holds.slot", { member, slot }),
   noSlot: (member: string, slot: string): Claim => sentence("postgresql/holds.no-slot", { member, slot }),
   slotIdle: (member: string, slot: string): Claim => sentence("postgresql/holds.slot-idle", { member, slot }),
-  prepared: (member: string, gid: string, database: string): Claim =>
-    sentence("postgresql/holds.prepared", { member, gid, database }),
-  notPrepared: (member: string, gid: string): Claim => sentence("postgresql/holds.not-prepared", { member, gid }),
+  prepared: (member: string, { gid, database, transactionId, preparedAt }: PreparedTransaction): Claim =>
+    sentence("postgresql/holds.prepared", { member, gid, database, transactionId, preparedAt }),
+  notPrepared: (member: string, { gid, transactionId, preparedAt }: PreparedTransaction): Claim =>
+    sentence("postgresql/holds.not-prepared", { member, gid, transactionId, preparedAt }),
   near: (member: string, allowedBytes: number): Claim => sentence("postgresql/holds.near", { member, allowedBytes }),
   received: (member: string, bytes: number): Claim => sentence("postgresql/holds.received", { member, bytes }),
   mostAdvanced: (member: string): Claim => sentence("postgresql/holds.most-advanced", { member }),
@@ -108,14 +109,14 @@ export const postgresqlJudges: Readonly<Record<string, Judge<ServersSnapshot>>> 
   "postgresql/holds.prepared": (now, facts) => {
     const prepared = serverIn(now, memberOf(facts))?.prepared;
     if (prepared?.kind !== "value") return sentence("postgresql/prepared-not-read", { member: memberOf(facts) });
-    return prepared.value.some(({ gid, database }) => gid === facts.gid && database === facts.database)
+    return prepared.value.some((one) => one.database === facts.database && isSame(one, facts))
       ? null
       : sentence("postgresql/not-prepared", { member: memberOf(facts), gid: String(facts.gid) });
   },
   "postgresql/holds.not-prepared": (now, facts) => {
     const prepared = serverIn(now, memberOf(facts))?.prepared;
     if (prepared?.kind !== "value") return sentence("postgresql/prepared-not-read", { member: memberOf(facts) });
-    return prepared.value.some(({ gid }) => gid === facts.gid)
+    return prepared.value.some((one) => isSame(one, facts))
       ? sentence("postgresql/still-prepared", { member: memberOf(facts), gid: String(facts.gid) })
       : null;
   },
@@ -166,6 +167,11 @@ export function layoutOf(snapshot: ServersSnapshot): readonly Claim[] {
 
 function memberOf(facts: Facts): string {
   return String(facts.member);
+}
+
+/** A name is free again once its transaction is settled, and another may have been prepared under it since. */
+function isSame({ gid, transactionId, preparedAt }: PreparedTransaction, facts: Facts): boolean {
+  return gid === facts.gid && transactionId === facts.transactionId && preparedAt === facts.preparedAt;
 }
 
 function slotFacts({ member, slot }: Facts): Facts {

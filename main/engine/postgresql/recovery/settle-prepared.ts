@@ -36,12 +36,12 @@ function settle(action: string, words: string, warning: string): RecoveryAction<
       const transaction = preparedOf(snapshot).find(({ gid }) => gid === target);
       if (primary === null || transaction === undefined) return nothingToDo;
       const { gid, owner, database, lockedCount } = transaction;
-      const isThere = holds.prepared(primary.member, gid, database);
+      const isThere = holds.prepared(primary.member, transaction);
       return {
         steps: [settleStep(action, words, primary, transaction)],
         warnings: [sentence(warning, { gid, owner, database, lockedCount })],
         restsOn: [...layoutOf(snapshot), isThere],
-        goal: [holds.solePrimary(primary.member), holds.notPrepared(primary.member, gid)],
+        goal: [holds.solePrimary(primary.member), holds.notPrepared(primary.member, transaction)],
       };
     },
   };
@@ -63,8 +63,8 @@ function settleStep(action: string, words: string, primary: Server, transaction:
     undo: { kind: "none", reason: sentence("postgresql/no-undo.settled", { gid }) },
     changes: true,
     deadlineMs: 30_000,
-    stillSafe: [holds.solePrimary(member), holds.prepared(member, gid, database)],
-    achieved: [holds.notPrepared(member, gid)],
+    stillSafe: [holds.solePrimary(member), holds.prepared(member, transaction)],
+    achieved: [holds.notPrepared(member, transaction)],
   };
 }
 
