@@ -411,16 +411,21 @@ left=$(timeout 5 runuser -u postgres -- psql -qAtXc "select pg_logical_emit_mess
     expect(JSON.stringify(await console.plan("patroni/switchover", replica))).toContain("patroni/too-far-behind");
     expect(await warned("patroni/switchover", other)).toContain("patroni/warning.stop-waits");
     // Patroni judges by where the leader was when it last wrote that to the store; until then it would demote the leader for this replica.
-    const counted = (): Promise<string> => lab.run(first, "curl -s 127.0.0.1:8008/cluster");
-    await expect.poll(async () => listedLag(await counted(), replica), { timeout: 30_000 }).toBeGreaterThan(1_048_576);
+    const stored = (): Promise<string> =>
+      lab.run(first, "ETCDCTL_API=3 etcdctl get --print-value-only /service/lab/status");
+    const told = await lab.run(replica, "curl -s 127.0.0.1:8008/patroni");
+    await expect.poll(async () => bytesBetween(told, await stored()), { timeout: 30_000 }).toBeGreaterThan(1_048_576);
     const asked = JSON.stringify({ leader: first, candidate: replica });
     const said = await lab.run(first, `curl -s -X POST -d '${asked}' 127.0.0.1:8008/switchover`);
     expect([said, leader(await console.read())]).toEqual([expect.stringContaining("failed"), first]);
   });
-  /** As Patroni counts it; -1 where it says nothing. */
-  const listedLag = (cluster: string, name: string): number => {
-    const { members } = JSON.parse(cluster) as { readonly members: readonly { name: string; lag?: number }[] };
-    return members.find((one) => one.name === name)?.lag ?? -1;
+  /** From where a replica says it is to where the store says that the leader is. */
+  const bytesBetween = (told: string, stored: string): number => {
+    const { xlog } = JSON.parse(told) as {
+      readonly xlog: Readonly<Record<"received_location" | "replayed_location", number>>;
+    };
+    const { optime } = JSON.parse(stored) as { readonly optime: number };
+    return optime - Math.max(xlog.received_location, xlog.replayed_location);
   };
 
   it("live: patroni / replay-behind: a replica that receives and does not replay is named, and is a candidate as Patroni judges it", async () => {
