@@ -87,7 +87,7 @@ export function createHandlers(parts: HandlerParts): CoreHandlers {
     parts.monitor.add(cluster);
   };
   const recovering = (): Cluster | null =>
-    parts.inventory.read().find(({ clusterId }) => parts.runner.openRun(clusterId) !== null) ?? null;
+    parts.inventory.read().find(({ clusterId }) => parts.runner.isUnderWay(clusterId)) ?? null;
   let followed = { hosts: parts.hosts.read(), clusters: parts.inventory.read() };
   /** Nodes get links to where their names point now, also when another process imported or changed a login; never under a recovery. */
   const followHosts = (): void => {
@@ -137,7 +137,7 @@ export function createHandlers(parts: HandlerParts): CoreHandlers {
     },
     "cluster:forget": async ({ clusterId }) => {
       const cluster = clusterOf(clusterId);
-      if (parts.runner.openRun(clusterId) !== null)
+      if (parts.runner.isUnderWay(clusterId))
         throw new RequestError("refused", sentence("request/run-open", { name: cluster.name }));
       parts.inventory.update((now) => now.filter((one) => one.clusterId !== clusterId));
       parts.monitor.remove(clusterId);

@@ -49,6 +49,7 @@ async function follow(parts: DurableParts, id: string, first: DurableState, unti
   let state = first;
   let claimedSinceMs: number | null = null;
   let lookMs = firstLookMs;
+  let isHurried = false;
   for (;;) {
     const performed = performedBy(node, state);
     if (performed !== null) return performed;
@@ -60,16 +61,18 @@ async function follow(parts: DurableParts, id: string, first: DurableState, unti
       await pause(lookMs);
       lookMs = Math.min(longestLookMs, 2 * lookMs);
     }
+    // Once, because most links come back at once; a node that stays away is tried at the link's own pauses, as fail2ban and sshd want it.
+    if (!isHurried) parts.hurry();
+    isHurried = true;
     // A script on its way in a server that slept may still arrive; once withdrawn it finds its id taken and does nothing.
-    state = await asked(parts, () =>
+    state = await asked(() =>
       state.kind === "none" || isStuck ? parts.access.withdraw(id) : parts.access.reattach(id),
     );
   }
 }
 
-async function asked(parts: DurableParts, ask: () => Promise<DurableState>): Promise<DurableState> {
+async function asked(ask: () => Promise<DurableState>): Promise<DurableState> {
   try {
-    parts.hurry();
     return await ask();
   } catch {
     // Not reached now: nothing is known, and the next look may tell.

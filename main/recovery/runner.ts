@@ -36,6 +36,8 @@ export interface Runner {
   /** The last word on each run of a cluster, oldest first. */
   runs(clusterId: string): readonly RunRecord[];
   openRun(clusterId: string): RunRecord | null;
+  /** From the moment a plan is approved, before its run is in the journal, until nothing of it is open: nobody's login may change its way. */
+  isUnderWay(clusterId: string): boolean;
   /** Stands for the whole journal. */
   journalHead(): string;
   /** Every plan is gone: what they rest on may no longer be so. */
@@ -181,6 +183,10 @@ export function createRunner(parts: RunnerParts): Runner {
     return run;
   }
 
+  function openRun(clusterId: string): RunRecord | null {
+    return runsOf(clusterId).find(isUnsettled) ?? null;
+  }
+
   function clusterOfRun(run: RunRecord): Cluster {
     const cluster = parts.clusterOf(run.clusterId);
     if (cluster === null)
@@ -226,7 +232,8 @@ export function createRunner(parts: RunnerParts): Runner {
       return write({ ...run, needsAcknowledgement: false, acknowledgement: note, acts });
     },
     runs: runsOf,
-    openRun: (clusterId) => runsOf(clusterId).find(isUnsettled) ?? null,
+    openRun,
+    isUnderWay: (clusterId) => beginning.has(clusterId) || openRun(clusterId) !== null,
     journalHead: () => journal.head(),
     dropPlans: () => plans.clear(),
   };

@@ -191,6 +191,19 @@ describe("one recovery at a time", () => {
     expect((await here.run()).state).toBe("done");
   });
 
+  it("a run is under way from the approval on, before the journal has a line of it, until it has ended", async () => {
+    const here = world(two);
+    const { clusterId } = fakeCluster;
+    const plan = await here.plan();
+    expect(here.runner.isUnderWay(clusterId)).toBe(false);
+    const approving = here.approve(plan);
+    expect([here.runner.isUnderWay(clusterId), here.runner.openRun(clusterId)]).toEqual([true, null]);
+    await approving;
+    expect(here.runner.isUnderWay(clusterId)).toBe(true);
+    await here.idle();
+    expect([here.last().state, here.runner.isUnderWay(clusterId)]).toEqual(["done", false]);
+  });
+
   it("the third on one target within a day is confirmed by a text that says so", async () => {
     const here = world(two);
     for (let at = 0; at < 2; at += 1) {

@@ -121,6 +121,23 @@ describe.skipIf(cannotRun)("a command that changes a node", () => {
     expect(effects("cut")).toBe(1);
   });
 
+  it("hurries one login after its link is lost, and then waits as any link does for a node that stays away", async () => {
+    const relay = await startRelay(sshd.port);
+    const { access } = ssh.access(ssh.login(relay.port));
+    await access.node("node").ready();
+    let hurries = 0;
+    const counted = { ...parts(access), hurry: () => void ((hurries += 1), access.hurry(["node"])) };
+    const working = performDurably(counted, newId(), leave("away", "sleep 1; exit 5"), 20_000);
+    while (effects("away") === 0) await pause(20);
+    relay.fail("reset");
+    await pause(3_000);
+    expect(hurries).toBe(1);
+    relay.heal();
+    expect(await working).toMatchObject({ kind: "answered", problem: { facts: { code: 5 } } });
+    expect([hurries, effects("away")]).toEqual([1, 1]);
+    relay.close();
+  });
+
   it(
     "has exactly one effect and a recovered ending wherever the link is cut",
     async () => {
