@@ -80,28 +80,49 @@ function nextLogin(parts: DiscoverParts, seed: Login, names: readonly string[]):
 }
 
 function group(walk: Walk): DiscoveredCluster[] {
-  const clusters = new Map<string, DiscoveredCluster>();
-  for (const { engine, seen } of walk.sighted) {
-    for (const { clusterKey, clusterName, member } of seen.members) {
-      const key = `${engine} ${clusterKey}`;
-      const known = clusters.get(key) ?? { engine, suggestedName: clusterName, nodes: [], members: [], problems: [] };
-      const isTwin = known.members.some(
-        (other) =>
-          other.node === member.node &&
-          other.settings.dataDirectory === member.settings.dataDirectory &&
-          other.settings.port === member.settings.port,
-      );
-      const isSecond = known.members.some((other) => other.node === member.node);
-      const name = isSecond ? `${member.node}:${String(member.settings.port ?? "")}` : member.node;
-      const node = walk.nodes.get(member.node);
-      if (isTwin || node === undefined) continue;
-      const nodes = known.nodes.some((other) => other.node === node.node) ? known.nodes : [...known.nodes, node];
-      clusters.set(key, { ...known, nodes, members: [...known.members, { ...member, member: name }] });
-    }
+  return together(walk).flatMap((sightings) => clusterOf(walk, sightings) ?? []);
+}
+
+type SightedMember = Sighted["members"][number] & { readonly engine: string };
+
+/** Members that share a key, be it through others that are sighted later; in the order of the walk. */
+function together(walk: Walk): readonly (readonly SightedMember[])[] {
+  const all = walk.sighted.flatMap(({ engine, seen }) => seen.members.map((member) => ({ ...member, engine })));
+  const groupOf = new Map<string, Set<SightedMember>>();
+  for (const one of all) {
+    const keys = one.clusterKeys.map((key) => `${one.engine} ${key}`);
+    const joined = new Set([one, ...keys.flatMap((key) => [...(groupOf.get(key) ?? [])])]);
+    for (const member of joined) for (const key of member.clusterKeys) groupOf.set(`${member.engine} ${key}`, joined);
   }
-  return [...clusters.values()].map((cluster) => ({
-    ...cluster,
-    nodes: [...cluster.nodes].sort((one, other) => one.node.localeCompare(other.node)),
-    members: [...cluster.members].sort((one, other) => one.member.localeCompare(other.member)),
-  }));
+  return [...new Set(groupOf.values())].map((members) => all.filter((one) => members.has(one)));
+}
+
+function clusterOf(walk: Walk, sightings: readonly SightedMember[]): DiscoveredCluster | null {
+  const nodes = new Map<string, Node>();
+  const members: DiscoveredCluster["members"][number][] = [];
+  for (const { member } of sightings) {
+    const isTwin = members.some(
+      (other) =>
+        other.node === member.node &&
+        other.settings.dataDirectory === member.settings.dataDirectory &&
+        other.settings.port === member.settings.port,
+    );
+    const isSecond = members.some((other) => other.node === member.node);
+    const node = walk.nodes.get(member.node);
+    if (isTwin || node === undefined) continue;
+    nodes.set(node.node, node);
+    members.push({
+      ...member,
+      member: isSecond ? `${member.node}:${String(member.settings.port ?? "")}` : member.node,
+    });
+  }
+  const [first] = sightings;
+  if (first === undefined || members.length === 0) return null;
+  return {
+    engine: first.engine,
+    suggestedName: first.clusterName,
+    nodes: [...nodes.values()].sort((one, other) => one.node.localeCompare(other.node)),
+    members: members.sort((one, other) => one.member.localeCompare(other.member)),
+    problems: [],
+  };
 }

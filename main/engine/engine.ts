@@ -222,14 +222,14 @@ export interface HostProcess {
 }
 
 export interface Sighted {
-  /** Members found on this host. Those with the same `clusterKey` belong together. */
+  /** Members found on this host. Those that share one of their `clusterKeys`, be it through others, belong together. */
   readonly members: readonly {
-    readonly clusterKey: string;
+    readonly clusterKeys: readonly string[];
     readonly clusterName: string;
     readonly member: Omit<Member, "member">;
   }[];
   /** Other hosts this one speaks of: names to try in order, the first that the user's own ssh_config knows is preferred. */
-  readonly peers: readonly { readonly clusterKey: string; readonly names: readonly string[] }[];
+  readonly peers: readonly { readonly names: readonly string[] }[];
   readonly problems: readonly Sentence[];
 }
 

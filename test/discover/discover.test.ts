@@ -11,7 +11,7 @@ function seen(host: string, sightings: readonly Settings[]): ReturnType<typeof d
   const look = (access: NodeAccess): Promise<Sighted> =>
     Promise.resolve({
       members: sightings.map((settings) => ({
-        clusterKey: "shop",
+        clusterKeys: ["shop"],
         clusterName: "shop",
         member: { node: access.node, settings },
       })),

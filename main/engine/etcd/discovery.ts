@@ -105,11 +105,11 @@ async function lookAt(access: NodeAccess, ask: DiscoveryAsk, process: HostProces
     const own = listed.find(({ id }) => id === status.memberId);
     const found = { ...member, settings: { ...settings, ...(own !== undefined && ownSettings(own)) } };
     return {
-      members: [{ clusterKey: status.clusterId, clusterName: "etcd", member: found }],
+      members: [{ clusterKeys: [status.clusterId], clusterName: "etcd", member: found }],
       peers: listed
         .filter(({ id }) => id !== status.memberId)
         .map(({ name, clientUrls, peerUrls }) => namesOf(name, [...clientUrls, ...peerUrls]))
-        .map((names) => ({ clusterKey: status.clusterId, names })),
+        .map((names) => ({ names })),
       problems,
     };
   } catch (error) {
@@ -117,8 +117,8 @@ async function lookAt(access: NodeAccess, ask: DiscoveryAsk, process: HostProces
     // Its settings tell whom it belongs with, though it does not answer: certificates may be missing, or it hangs.
     if (cluster === "") return { members: [], peers: [], problems };
     const clusterKey = [...cluster.split(",")].sort().join(",");
-    const peers = cluster.split(",").map((entry) => ({ clusterKey, names: namesOf(...initialPeer(entry)) }));
-    return { members: [{ clusterKey, clusterName: "etcd", member }], peers, problems };
+    const peers = cluster.split(",").map((entry) => ({ names: namesOf(...initialPeer(entry)) }));
+    return { members: [{ clusterKeys: [clusterKey], clusterName: "etcd", member }], peers, problems };
   }
 }
 

@@ -69,16 +69,21 @@ async function lookAt(
     };
     return {
       members: [
-        { clusterKey: scope, clusterName: scope, member: { ...member, settings: await withLogin(ask, access, found) } },
+        {
+          clusterKeys: [scope],
+          clusterName: scope,
+          member: { ...member, settings: await withLogin(ask, access, found) },
+        },
       ],
-      peers: members.filter((one) => one !== own).map((one) => ({ clusterKey: scope, names: namesOf(one) })),
+      peers: members.filter((one) => one !== own).map((one) => ({ names: namesOf(one) })),
       problems,
     };
   } catch (error) {
     problems.push(ask.reasonOf(error));
     // Its configuration tells whom it belongs with, though it does not answer: it may hang, or want a certificate.
     if (settings.scope === "") return { members: [], peers: [], problems };
-    return { members: [{ clusterKey: settings.scope, clusterName: settings.scope, member }], peers: [], problems };
+    const { scope } = settings;
+    return { members: [{ clusterKeys: [scope], clusterName: scope, member }], peers: [], problems };
   }
 }
 

@@ -143,12 +143,12 @@ async function lookAt(access: NodeAccess, ask: DiscoveryAsk, server: FoundServer
       return {
         members: [
           {
-            clusterKey,
+            clusterKeys: [clusterKey],
             clusterName: "postgresql",
             member: { node: access.node, settings: { ...settings, configFile } },
           },
         ],
-        peers: peers.filter((names) => names.length > 0).map((names) => ({ clusterKey, names })),
+        peers: peers.filter((names) => names.length > 0).map((names) => ({ names })),
         problems: [],
       };
     } catch (error) {

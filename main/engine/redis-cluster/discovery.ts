@@ -27,18 +27,17 @@ async function lookAt(access: NodeAccess, ask: DiscoveryAsk, found: FoundServer)
     const known = parseNodes(await ask.call(callOf(found, ["CLUSTER", "NODES"])));
     const own = known.find(({ isMyself }) => isMyself);
     if (own === undefined) return nothing;
-    const clusterKey = keyOf(known);
     return {
       members: [
         {
-          clusterKey,
+          clusterKeys: [keyOf(known)],
           clusterName: "redis-cluster",
           member: { node: access.node, settings: { ...settings, nodeId: own.id } },
         },
       ],
       peers: known
         .filter((node) => !node.isMyself && node.host !== "" && node.host !== own.host)
-        .map(({ host, hostName }) => ({ clusterKey, names: [hostName, host].filter((name) => name !== "") })),
+        .map(({ host, hostName }) => ({ names: [hostName, host].filter((name) => name !== "") })),
       problems: [],
     };
   } catch (error) {

@@ -133,12 +133,30 @@ function sightedBy(view: View, node: string, settings: Sighted["members"][number
   const own = String(settings.announced);
   const hosts = [...view.data, ...view.sentinels]
     .map(({ address }) => hostOf(address))
-    .filter((host) => host !== hostOf(own));
+    .filter((host) => host !== hostOf(own) && !isLoopback(host));
   return {
-    members: [{ clusterKey: view.name, clusterName: view.name, member: { node, settings } }],
-    peers: [...new Set(hosts)].map((host) => ({ clusterKey: view.name, names: [host] })),
+    members: [{ clusterKeys: keysOf(view, node), clusterName: view.name, member: { node, settings } }],
+    peers: [...new Set(hosts)].map((host) => ({ names: [host] })),
     problems: [],
   };
+}
+
+/**
+ * Many sets give their master the same name. What all sentinels of one set share are the servers they watch, though during a failover
+ * they take them for master and replicas in different ways: by run id, which one that was only just told of may not know yet, and by
+ * address, which may be a host's name with one and its number with another. Other sentinels are no such proof: one that was given to
+ * another set is remembered by its old one.
+ */
+function keysOf({ name, data }: View, node: string): readonly string[] {
+  const keys = data.flatMap(({ runId, address }) => [
+    ...(runId === "" ? [] : [runId]),
+    isLoopback(hostOf(address)) ? `${node} ${address}` : address,
+  ]);
+  return [...new Set(keys)].map((key) => `${name} ${key}`);
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || host.startsWith("127.");
 }
 
 function hostOf(address: string): string {

@@ -105,10 +105,10 @@ async function lookAt(access: NodeAccess, ask: DiscoveryAsk, process: HostProces
       : `${lowest.id}=${lowest.host}:${lowest.quorumPort}:${lowest.electionPort}`;
   const member = { node: access.node, settings: { ...settings, quorumAddress: own?.host ?? "" } };
   return {
-    members: [{ clusterKey, clusterName: "zookeeper", member }],
+    members: [{ clusterKeys: [clusterKey], clusterName: "zookeeper", member }],
     peers: servers
       .filter(({ id, host }) => id !== settings.serverId && !isLoopback(host))
-      .map(({ host }) => ({ clusterKey, names: [host] })),
+      .map(({ host }) => ({ names: [host] })),
     problems,
   };
 }
