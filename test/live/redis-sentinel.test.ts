@@ -215,6 +215,18 @@ describe.skipIf(why !== null)(`Redis Sentinel on the lab ${why ?? ""}`, () => {
     await console.until((now) => has("NoMaster")(now) && offered("failover-after-loss", at(data, master))(now));
     await recordCase("no-quorum-master-killed", "Two of three sentinels and the master were killed.");
     expect(await console.plan("redis-sentinel/failover", at(data, master))).toMatchObject({ state: "refused" });
+    await lab.faults.partition(["desktop"], [master]);
+    mend.push(() => lab.faults.healPartitions());
+    const unseen = await console.until(
+      (now) => now.unknowns > 0 && has("SubjectivelyDown")(now) && has("ReplicaLinkDown")(now),
+    );
+    expect(unseen.findings.map(({ code }) => code)).not.toContain("redis-sentinel/NoGoodReplica");
+    await recordCase(
+      "master-unseen",
+      "Two of three sentinels and the master were killed; its host is cut off from this desktop.",
+    );
+    await lab.faults.healPartitions();
+    await console.until(offered("failover-after-loss", at(data, master)), 60_000);
     expect(outcome(await console.recover("redis-sentinel/failover-after-loss", at(data, master)))).toBe("done");
   });
 
@@ -232,14 +244,21 @@ describe.skipIf(why !== null)(`Redis Sentinel on the lab ${why ?? ""}`, () => {
     const { master } = await well();
     await lab.faults.partition([master], others(master));
     mend.push(() => lab.faults.healPartitions());
-    const [survivor = "", second = ""] = others(master);
+    let promoted = "";
     await waitFor(async () => {
-      const roles = await Promise.all([survivor, second].map((host) => cli(host, "role")));
-      return roles.some((role) => role.startsWith("master"));
+      const told = await Promise.all(others(master).map(async (host) => ({ host, role: await cli(host, "role") })));
+      promoted = told.find(({ role }) => role.startsWith("master"))?.host ?? "";
+      return promoted !== "";
     }, 60_000);
     const seen = await console.read();
     expect(verdict(seen)).toContain("critical redis-sentinel/SplitView");
     await recordCase("split-view", "The master is cut off with its sentinel, and the others have promoted a replica.");
+    await lab.faults.partition(["desktop"], [promoted]);
+    const untold = await console.until((now) => verdict(now).includes("critical redis-sentinel/MasterUntold"), 60_000);
+    expect(untold.findings.find(({ code }) => code === "redis-sentinel/MasterUntold")).toMatchObject({
+      facts: { member: at(data, master), told: at(data, promoted), standing: "redis-sentinel/told.unseen" },
+    });
+    await recordCase("master-untold", "As in split-view, and the new master is cut off from this desktop as well.");
   });
 
   it("live: redis-sentinel / minority-partition: a replica that is cut off is told from one that is gone", async () => {

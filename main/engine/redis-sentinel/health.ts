@@ -308,12 +308,19 @@ const replicaLagging: Rule = {
   }),
 };
 
+function hasLostLink(server: DataServer): boolean {
+  const replication = replicationOf(server);
+  return replication?.role === "replica" && !replication.isLinkUp;
+}
+
 const noGoodReplica: Rule = {
   code: "redis-sentinel/NoGoodReplica",
   level: "degraded",
   find: (snapshot) => {
     if (snapshot.data.some((one) => isEligible(snapshot, one))) return [];
-    const unseen = snapshot.data.filter(isUntold);
+    // Whether a replica that has lost its link may still be promoted is for a sentinel to tell.
+    const judges = replicasOf(snapshot).some(hasLostLink) ? snapshot.sentinels : [];
+    const unseen = [...snapshot.data, ...judges].filter(isUntold);
     return [
       {
         subject: cluster,

@@ -1,6 +1,6 @@
 import type { Reading } from "../../probe/probe";
 import type { MemberReadings } from "../engine";
-import { infoOf, isGone, isUntold, replicationOf, standingOf, type RedisServer } from "../redis-server/server";
+import { infoOf, isUntold, replicationOf, standingOf, type RedisServer } from "../redis-server/server";
 import type { RedisSentinelProbes } from "./probes";
 import type { RedisSentinelSite, redisSentinelSettings } from "./settings";
 import type { QuorumCheck, WatchedMaster, WatchedReplica, WatchedSentinel } from "./watched";
@@ -103,15 +103,48 @@ export function sourceOf(server: DataServer): string | null {
   return replication?.role === "replica" ? `${replication.masterHost}:${replication.masterPort}` : null;
 }
 
-/** A replica that a sentinel could promote: it hears its master as long as that is there, and was not told never to. */
+/**
+ * A replica that a sentinel could promote: it was not told never to be, and hears its master, or has lost it only as lately as a sentinel
+ * lets pass. While the master is seen to serve, a link that is down is not taken for good, though a sentinel may do so.
+ */
 export function isEligible(snapshot: SentinelSnapshot, server: DataServer): boolean {
   const replication = replicationOf(server);
-  const source = dataAt(snapshot, sourceOf(server) ?? "");
+  if (replication?.role !== "replica" || replication.priority === 0) return false;
+  if (infoOf(server)?.persistence?.isLoading === true) return false;
   return (
-    replication?.role === "replica" &&
-    (replication.isLinkUp || (source !== null && isGone(source))) &&
-    replication.priority !== 0 &&
-    infoOf(server)?.persistence?.isLoading !== true
+    replication.isLinkUp ||
+    (!isMasterSeen(snapshot, server) && watchingSentinels(snapshot).some((one) => letsPass(one, server)))
+  );
+}
+
+/** Whom a replica copies, or where that is nobody's address here any master, serves as far as can be seen. */
+function isMasterSeen(snapshot: SentinelSnapshot, server: DataServer): boolean {
+  const source = dataAt(snapshot, sourceOf(server) ?? "");
+  return source === null ? mastersOf(snapshot).length > 0 : infoOf(source) !== null;
+}
+
+const longestUnheardMs = 5_000;
+const longestUntoldMs = { masterUp: 30_000, masterDown: 5_000 };
+const downAfterTimes = 10;
+
+/**
+ * A sentinel's own rule for a replica whose link is down (sentinelSelectSlave): it hears the replica, heard its INFO lately, and the
+ * link was not down for longer than the master plus ten times down-after-milliseconds. A link of which it is not told since when it is
+ * down passes there, and not here: such a replica has copied nothing since it was started.
+ */
+function letsPass({ master, replicas }: Sentinel, server: DataServer): boolean {
+  const replication = replicationOf(server);
+  if (master.kind !== "value" || replicas.kind !== "value" || replication?.role !== "replica") return false;
+  const { announced } = server.site.settings;
+  const seen = replicas.value.find(({ address, runId }) => address === announced || runId === infoOf(server)?.runId);
+  if (seen === undefined || seen.toldAgoMs === null || replication.linkDownSeconds === null) return false;
+  const isMasterDown = master.value.flags.includes("s_down");
+  return (
+    !["s_down", "o_down", "disconnected"].some((flag) => seen.flags.includes(flag)) &&
+    seen.priority !== 0 &&
+    seen.heardAgoMs <= longestUnheardMs &&
+    seen.toldAgoMs <= (isMasterDown ? longestUntoldMs.masterDown : longestUntoldMs.masterUp) &&
+    replication.linkDownSeconds * 1000 <= master.value.downAfterMs * downAfterTimes + master.value.downForMs
   );
 }
 

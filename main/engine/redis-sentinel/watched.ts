@@ -12,6 +12,8 @@ export interface WatchedMaster {
   readonly replicaCount: number;
   readonly configEpoch: number;
   readonly downAfterMs: number;
+  /** For how long this sentinel has held it down; 0 while it does not. */
+  readonly downForMs: number;
   readonly failoverTimeoutMs: number;
 }
 
@@ -26,6 +28,7 @@ export function parseWatchedMaster(text: string): WatchedMaster {
     replicaCount: pairs.number("num-slaves"),
     configEpoch: pairs.number("config-epoch"),
     downAfterMs: pairs.number("down-after-milliseconds"),
+    downForMs: pairs.numberOr("s-down-time", 0),
     failoverTimeoutMs: pairs.number("failover-timeout"),
   };
 }
@@ -38,6 +41,10 @@ export interface WatchedReplica {
   readonly isLinkUp: boolean;
   /** 0: never to be promoted. */
   readonly priority: number;
+  /** Since it last answered a ping as it should. */
+  readonly heardAgoMs: number;
+  /** Since its last INFO; null before the first. */
+  readonly toldAgoMs: number | null;
   /** Since the sentinel first heard its role. */
   readonly knownForMs: number;
 }
@@ -51,6 +58,9 @@ export function parseWatchedReplicas(text: string): readonly WatchedReplica[] {
       flags: pairs.text("flags").split(","),
       isLinkUp: pairs.text("master-link-status") === "ok",
       priority: pairs.number("slave-priority"),
+      heardAgoMs: pairs.number("last-ok-ping-reply"),
+      // Its run id comes with its first INFO; until then the time is told as 0.
+      toldAgoMs: pairs.text("runid") === "" ? null : pairs.number("info-refresh"),
       knownForMs: pairs.number("role-reported-time"),
     };
   });
@@ -107,18 +117,16 @@ export function parseQuorumCheck(text: string): QuorumCheck {
 function fieldsOf(
   what: string,
   pairs: ReadonlyMap<string, string>,
-): { text(name: string): string; number(name: string): number } {
+): { text(name: string): string; number(name: string): number; numberOr(name: string, absent: number): number } {
   const text = (name: string): string => {
     const value = pairs.get(name);
     if (value === undefined) throw new ParseError(`${what}: there is no ${name}`, JSON.stringify([...pairs]));
     return value;
   };
-  return {
-    text,
-    number: (name) => {
-      const value = text(name);
-      if (!/^-?\d+$/.test(value)) throw new ParseError(`${what}: ${name} is no number`, value);
-      return Number(value);
-    },
+  const number = (name: string): number => {
+    const value = text(name);
+    if (!/^-?\d+$/.test(value)) throw new ParseError(`${what}: ${name} is no number`, value);
+    return Number(value);
   };
+  return { text, number, numberOr: (name, absent) => (pairs.has(name) ? number(name) : absent) };
 }

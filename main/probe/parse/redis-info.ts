@@ -196,7 +196,7 @@ function replicationOf(fields: Fields): RedisReplication {
     masterHost: fields.text("master_host"),
     masterPort: fields.number("master_port"),
     isLinkUp: fields.text("master_link_status") === "up",
-    linkDownSeconds: fields.maybeNumber("master_link_down_since_seconds"),
+    linkDownSeconds: notNegative(fields.maybeNumber("master_link_down_since_seconds")),
     lastHeardSeconds: notNegative(fields.maybeNumber("master_last_io_seconds_ago")),
     isSyncing: fields.number("master_sync_in_progress") === 1,
     priority: fields.number("slave_priority"),
