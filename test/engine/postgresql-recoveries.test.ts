@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Claim, Engine, MemberReadings } from "../../main/engine/engine";
-import { synchronousNeed } from "../../main/engine/postgresql/health";
+import { postgresqlConsistency } from "../../main/engine/postgresql/consistency";
+import { postgresqlHealth, synchronousNeed } from "../../main/engine/postgresql/health";
 import { postgresqlProbes, type PostgresqlProbes, type ServerState } from "../../main/engine/postgresql/probes";
 import { failover, failoverOnAttestation } from "../../main/engine/postgresql/recovery/failover";
 import { postgresqlJudges } from "../../main/engine/postgresql/recovery/judges";
@@ -35,6 +36,13 @@ function without(members: Members, name: string): Members {
       },
     };
   });
+}
+
+/** With what another recording has of a server, put in the place of one. */
+function withReadingsOf(members: Members, name: string, other: Members, otherName: string): Members {
+  const from = other.find(({ site }) => site.member === otherName);
+  if (from === undefined) throw new Error(`no ${otherName} in the recording`);
+  return members.map((one) => (one.site.member === name ? { ...one, readings: from.readings } : one));
 }
 
 function saying(members: Members, name: string, change: Partial<ServerState>): Members {
@@ -88,6 +96,49 @@ describe("a failover after the primary was killed", () => {
     expect(claims.map((claim) => judged(promoted, claim))).toContain("postgresql/a-primary-is-there");
   });
 
+  it("is for no person's word where a server beside is seen to run and does not tell what it is", () => {
+    for (const [recording, kind] of [
+      ["server-hung", "hung"],
+      ["refused", "refusing"],
+    ] as const) {
+      const running = snapshotServers(withReadingsOf(killed, "pg-3", recorded(recording), "pg-3"));
+      expect(running.servers.map(({ standing }) => standing.kind)).toEqual(["stopped", "standby", kind]);
+      expect(failoverOnAttestation.objections(running)).toMatchObject([
+        { code: "postgresql/may-be-primary", facts: { members: "pg-3" } },
+        { code: "postgresql/stop-it-first", facts: { members: "pg-3" } },
+      ]);
+      // It was out of sight when the person gave their word, and is seen right before the promotion.
+      const claims = beforePromotion(failoverOnAttestation, unseen, "pg-2");
+      expect(claims.map((claim) => judged(running, claim)).filter((one) => one !== null)).toEqual([
+        "postgresql/may-be-primary",
+      ]);
+    }
+  });
+
+  it("ends a primary that hangs before a person's word stands for another server that is not seen", () => {
+    const hung = withReadingsOf(killed, "pg-1", recorded("server-hung"), "pg-3");
+    const seenAll = snapshotServers(hung);
+    expect(codes(failover.objections(seenAll))).toEqual([]);
+    const blind = snapshotServers(without(hung, "pg-3"));
+    expect(codes(failover.objections(blind))).toEqual(["postgresql/may-be-primary"]);
+    expect(codes(failoverOnAttestation.objections(blind))).toEqual([]);
+    const { steps } = failoverOnAttestation.plan(blind, "pg-2");
+    expect(codes(steps.map(({ title }) => title)).slice(0, 2)).toEqual([
+      "postgresql/step.kill",
+      "postgresql/step.promote",
+    ]);
+    const claims = beforePromotion(failoverOnAttestation, blind, "pg-2");
+    const refusals = (snapshot: ServersSnapshot): readonly (string | null)[] =>
+      claims.map((claim) => judged(snapshot, claim)).filter((one) => one !== null);
+    expect(refusals(blind)).toContain("postgresql/not-proven-stopped");
+    expect(refusals(unseen)).toEqual([]);
+  });
+
+  it("is for no person's word while it is hidden whether a standby still receives", () => {
+    const hidden = snapshotServers(saying(without(killed, "pg-1"), "pg-2", { activity: null }));
+    expect(codes(failoverOnAttestation.objections(hidden))).toEqual(["postgresql/sessions-not-seen"]);
+  });
+
   it("goes by what a standby replayed where it is said to have received less, as since its start", () => {
     const state = killed.find(({ site }) => site.member === "pg-2")?.readings.state;
     const replayBytes = state?.kind === "value" ? (state.value.replayBytes ?? 0) : 0;
@@ -132,11 +183,69 @@ describe("a prepared transaction that is settled by hand", () => {
     }
   });
 
+  it("is the one of its name where an earlier version wrote down the name alone", () => {
+    const claims = ["postgresql/holds.prepared", "postgresql/holds.not-prepared"].map((code) =>
+      sentence(code, { member: "pg-1", gid: "order-4711", database: "postgres" }),
+    );
+    const told = (snapshot: ServersSnapshot): readonly (string | null)[] =>
+      claims.map((claim) => judged(snapshot, claim));
+    expect(told(snapshotServers(old))).toEqual([null, "postgresql/still-prepared"]);
+    expect(told(changed({ gid: "order-4712" }))).toEqual(["postgresql/not-prepared", null]);
+  });
+
   it("is left to its manager while it is young", () => {
     const offered = (snapshot: ServersSnapshot): readonly unknown[] =>
       commitPrepared.targets(snapshot).map(({ objections }) => codes(objections));
     expect(offered(snapshotServers(old))).toEqual([[]]);
     expect(offered(changed({ ageMs: 5_000 }))).toEqual([["postgresql/prepared-young"]]);
+  });
+});
+
+describe("a slot nobody reads that grows", () => {
+  const filling = recorded("slot-fills-disk");
+  const withSlot = (change: object, members: Members = filling): ServersSnapshot =>
+    snapshotServers(
+      members.map((one): Members[number] => {
+        const { slots } = one.readings;
+        if (slots.kind !== "value") return one;
+        const value = slots.value.map((slot) => (slot.name === "abandoned" ? { ...slot, ...change } : slot));
+        return { ...one, readings: { ...one.readings, slots: { ...slots, value } } };
+      }),
+    );
+  const reason = sentence("postgresql/wal-directory-closed");
+  const closed = filling.map((one): Members[number] => {
+    const { walDisk } = one.readings;
+    return {
+      ...one,
+      readings: { ...one.readings, walDisk: { kind: "not-there", reason, evidence: walDisk.evidence } },
+    };
+  });
+  const sightings = (snapshot: ServersSnapshot): readonly unknown[] =>
+    postgresqlHealth.find(({ code }) => code === "postgresql/WalFillsDisk")?.find(snapshot) ?? [];
+  const timeLeft = (snapshot: ServersSnapshot): unknown =>
+    postgresqlConsistency(snapshot)
+      .tables.find(({ name }) => name === "postgresql/table.slots")
+      ?.rows.find(({ subject }) => subject === "pg-1 / abandoned")
+      ?.cells.at(-1);
+
+  it("lasts until its disk is full where that comes before its limit", () => {
+    const unlimited = timeLeft(withSlot({}));
+    expect(unlimited).toMatchObject({ state: "known", unit: "duration" });
+    expect(timeLeft(withSlot({ bytesUntilLost: 2 ** 50 }))).toEqual(unlimited);
+    expect(timeLeft(withSlot({ bytesUntilLost: 0 }))).toMatchObject({ state: "known", value: 0 });
+  });
+
+  it("fills no disk once it is lost, for then it keeps nothing", () => {
+    expect(sightings(withSlot({}))).toHaveLength(1);
+    expect(sightings(withSlot({ walStatus: "lost" }))).toEqual([]);
+    expect(sightings(withSlot({ walStatus: "lost" }, closed))).toEqual([]);
+    expect(timeLeft(withSlot({ walStatus: "lost" }))).toMatchObject({ reason: { code: "postgresql/slot-is-lost" } });
+  });
+
+  it("is named where it could not be read how much room its disk has, unless it is lost before", () => {
+    expect(sightings(withSlot({}, closed))).toMatchObject([{ subject: { object: "abandoned" }, cannotTell: reason }]);
+    expect(timeLeft(withSlot({}, closed))).toMatchObject({ state: "missing", reason });
+    expect(sightings(withSlot({ bytesUntilLost: 1 << 20 }, closed))).toEqual([]);
   });
 });
 

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readdirSync, readFileSync, writeSync } from "node:fs";
+import { appendFileSync, closeSync, openSync, readdirSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Cluster, Member } from "../../contract/inventory";
@@ -138,6 +138,20 @@ await onCluster(["two-primaries", "timeline-differs", "standby-not-streaming"], 
   await lab.psql("pg-2", "SELECT pg_promote()");
   await pause(1_000);
   await keep("two-primaries", "pg-2 was promoted while the primary pg-1 still runs");
+});
+
+await onCluster(["login-sees-own-sessions"], async ({ lab, cluster, keep }) => {
+  await lab.psql("pg-1", "CREATE ROLE onlooker LOGIN");
+  await lab.psql("pg-1", "ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (*)'");
+  await pause(2_000);
+  for (const { name, dataDirectory } of lab.nodes) {
+    const account = String(cluster.members.find(({ node }) => node === name)?.settings.account);
+    appendFileSync(join(dataDirectory, "pg_ident.conf"), `node ${account} onlooker\n`);
+    await lab.psql(name, "SELECT pg_reload_conf()");
+  }
+  await pause(2_000);
+  const members = cluster.members.map((one) => ({ ...one, settings: { ...one.settings, user: "onlooker" } }));
+  await keep("login-sees-own-sessions", "a role without pg_read_all_stats asks all servers", { members });
 });
 
 const slotCases = [

@@ -1,7 +1,6 @@
 import type { Balance } from "../../../contract/balance";
-import { figureOf } from "../figure-of";
 import { judgeShares } from "../shares";
-import { lagFigure } from "./members";
+import { activityFigure, lagFigure } from "./members";
 import type { PatroniSnapshot } from "./snapshot";
 
 /** Every member holds all the data, so only the work of serving clients can be shared out; none of it is a must. */
@@ -13,9 +12,9 @@ export function patroniBalance(snapshot: PatroniSnapshot): readonly Balance[] {
       unit: "count",
       goal: "shown",
       tolerance: null,
-      shares: members.map(({ member, server }) => ({
-        member,
-        amount: figureOf(server, "count", ({ connectionCount }) => connectionCount),
+      shares: members.map((member) => ({
+        member: member.member,
+        amount: activityFigure(member, ({ connectionCount }) => connectionCount),
       })),
     }),
     judgeShares({

@@ -381,8 +381,9 @@ export const patroniHealth: readonly Rule[] = [
   }),
   each("patroni/KeepsRestarting", "degraded", (member) => (member.keepsRestarting ? { of: "liveness" } : null)),
   each("patroni/ConnectionsNearLimit", "watch", ({ server }) => {
-    if (server.kind !== "value") return null;
-    const { connectionCount, maxConnections } = server.value;
+    if (server.kind !== "value" || server.value.activity === null) return null;
+    const { maxConnections } = server.value;
+    const { connectionCount } = server.value.activity;
     const ratio = connectionCount / maxConnections;
     if (ratio < connectionsWatchRatio) return null;
     const level = ratio >= connectionsDegradedRatio ? "degraded" : "watch";

@@ -41,10 +41,18 @@ export function roleOf({ standing, status, liveness }: PatroniMember): Figure {
   }
 }
 
+export function activityFigure(
+  { server }: PatroniMember,
+  pick: (activity: NonNullable<ServerState["activity"]>) => number,
+): Figure {
+  return figureOf(server, "count", ({ activity }) =>
+    activity === null ? sentence("patroni/sessions-not-seen") : pick(activity),
+  );
+}
+
 function figuresOf(member: PatroniMember, snapshot: PatroniSnapshot): readonly NamedFigure[] {
   const of = (unit: Unit, pick: (status: MemberStatus) => string | number | boolean | null): Figure =>
     figureOf(member.status, unit, (status) => pick(status) ?? sentence("patroni/not-told"));
-  const count = (pick: (server: ServerState) => number): Figure => figureOf(member.server, "count", pick);
   return [
     { name: "patroni/figure.state", figure: of("text", ({ state }) => state) },
     { name: "patroni/figure.takesWrites", figure: writesFigure(member) },
@@ -54,10 +62,17 @@ function figuresOf(member: PatroniMember, snapshot: PatroniSnapshot): readonly N
     {
       name: "patroni/figure.connections",
       charted: "count",
-      figure: count(({ connectionCount }) => connectionCount),
+      figure: activityFigure(member, ({ connectionCount }) => connectionCount),
     },
-    { name: "patroni/figure.connectionLimit", figure: count(({ maxConnections }) => maxConnections) },
-    { name: "patroni/figure.lockWaits", charted: "count", figure: count(({ lockWaitCount }) => lockWaitCount) },
+    {
+      name: "patroni/figure.connectionLimit",
+      figure: figureOf(member.server, "count", ({ maxConnections }) => maxConnections),
+    },
+    {
+      name: "patroni/figure.lockWaits",
+      charted: "count",
+      figure: activityFigure(member, ({ lockWaitCount }) => lockWaitCount),
+    },
     { name: "patroni/figure.hitRatio", charted: "ratio", figure: hitRatio(member.server, member.blocks) },
     {
       name: "patroni/figure.tags",

@@ -255,15 +255,21 @@ function jsonOf(what: string, text: string): unknown {
 export interface ServerState extends BlockCounters {
   readonly isInRecovery: boolean;
   readonly timeline: number | null;
-  readonly connectionCount: number;
   readonly maxConnections: number;
-  /** Sessions that wait for a lock another one holds. */
-  readonly lockWaitCount: number;
+  /** Null for a login without pg_read_all_stats, which sees nothing of other accounts' sessions. */
+  readonly activity: {
+    readonly connectionCount: number;
+    /** Sessions that wait for a lock another one holds. */
+    readonly lockWaitCount: number;
+  } | null;
   readonly receiverStatus: string | null;
   readonly replayLagMs: number | null;
 }
 
-/** The timeline as PostgreSQL's engine reads it: pg_control_checkpoint() names the old one right after a promotion. */
+/**
+ * The timeline as PostgreSQL's engine reads it, because pg_control_checkpoint() names the old one right after a promotion; the sessions too:
+ * no row of them for a login that does not see them, to whom pg_stat_activity gives nulls.
+ */
 const serverStatement = `SELECT pg_is_in_recovery() AS in_recovery,
  CASE WHEN pg_is_in_recovery() THEN (SELECT received_tli FROM pg_stat_wal_receiver)
   ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END AS timeline,
@@ -272,20 +278,21 @@ const serverStatement = `SELECT pg_is_in_recovery() AS in_recovery,
  (SELECT status FROM pg_stat_wal_receiver) AS receiver_status,
  CASE WHEN pg_is_in_recovery() THEN CASE WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
   ELSE round(extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000) END END AS replay_lag_ms
-FROM (SELECT count(*) FILTER (WHERE backend_type = 'client backend') AS connections,
-  count(*) FILTER (WHERE wait_event_type = 'Lock') AS lock_waits FROM pg_stat_activity) a
-CROSS JOIN (SELECT sum(blks_hit) AS hit_blocks, sum(blks_read) AS read_blocks FROM pg_stat_database) d`;
+FROM (SELECT sum(blks_hit) AS hit_blocks, sum(blks_read) AS read_blocks FROM pg_stat_database) d
+LEFT JOIN (SELECT count(*) FILTER (WHERE backend_type = 'client backend') AS connections,
+  count(*) FILTER (WHERE wait_event_type = 'Lock') AS lock_waits
+  FROM pg_stat_activity HAVING pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')) a ON true`;
 
 /** `[{"in_recovery":"f","timeline":"2","connections":"4","max_connections":"100","lock_waits":"0","receiver_status":null,"replay_lag_ms":null}]` */
 export function parseServer(text: string): ServerState {
   const row = parseRows("the server's state", text)[0];
   if (row === undefined) throw new ParseError("the server's state has no row", text);
+  const connectionCount = row.numberOrNull("connections");
   return {
     isInRecovery: row.flag("in_recovery"),
     timeline: row.numberOrNull("timeline"),
-    connectionCount: row.number("connections"),
     maxConnections: row.number("max_connections"),
-    lockWaitCount: row.number("lock_waits"),
+    activity: connectionCount === null ? null : { connectionCount, lockWaitCount: row.number("lock_waits") },
     startedAt: row.number("started_at"),
     hitBlocks: row.numberOrNull("hit_blocks"),
     readBlocks: row.numberOrNull("read_blocks"),

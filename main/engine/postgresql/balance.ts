@@ -3,13 +3,14 @@ import type { Figure, Unit } from "../../../contract/figure";
 import { sentence } from "../../../contract/sentence";
 import { figureOf, known } from "../figure-of";
 import { judgeShares } from "../shares";
+import { activityFigure } from "./members";
 import type { Server, ServersSnapshot } from "./snapshot";
 
 /** Replication gives every server the whole of the data, so only the work around it can be shared out; none of it is a must. */
 export function postgresqlBalance({ servers }: ServersSnapshot): readonly Balance[] {
   return [
     shareOut("postgresql/balance.connections", "count", servers, (server) =>
-      figureOf(server.state, "count", (state) => state.connectionCount),
+      activityFigure(server, "count", (activity) => activity.connectionCount),
     ),
     shareOut("postgresql/balance.databaseBytes", "bytes", servers, (server) =>
       figureOf(server.sizes, "bytes", (sizes) => sizes.databaseBytes),

@@ -10,7 +10,9 @@ import {
   msUntilLost,
   primariesOf,
   standbysOf,
+  untoldFillerOf,
   upstreamOf,
+  whyNoReceiver,
   type Server,
   type ServersSnapshot,
 } from "./snapshot";
@@ -28,7 +30,7 @@ function primaryClaim(snapshot: ServersSnapshot): WitnessTable {
   const said = (server: Server): Figure =>
     figureOf(server.state, "text", (state) => {
       if (!state.isInRecovery) return server.member;
-      if (state.receiver === null) return sentence("postgresql/no-receiver");
+      if (state.receiver === null) return whyNoReceiver(state);
       const upstream = upstreamOf(state, snapshot.servers);
       return upstream?.member ?? `${state.receiver.senderHost}:${state.receiver.senderPort}`;
     });
@@ -38,7 +40,7 @@ function primaryClaim(snapshot: ServersSnapshot): WitnessTable {
 function timelineClaim(snapshot: ServersSnapshot): WitnessTable {
   return witnessed("postgresql/claim.timeline", snapshot, (server) =>
     figureOf(server.state, "text", (state) =>
-      state.timeline === null ? sentence("postgresql/no-receiver") : String(state.timeline),
+      state.timeline === null ? whyNoReceiver(state) : String(state.timeline),
     ),
   );
 }
@@ -71,7 +73,7 @@ function replicaTable(snapshot: ServersSnapshot): FactTable {
       subject: server.member,
       cells: [
         upstream === undefined ? missing(sentence("postgresql/upstream-unknown"), id) : known(upstream, "text", id),
-        receiver === null ? missing(sentence("postgresql/no-receiver"), id) : known(receiver.status, "text", id),
+        receiver === null ? missing(whyNoReceiver(server.standing.state), id) : known(receiver.status, "text", id),
         lagBytes(server, snapshot),
         lagTime(server),
       ],
@@ -116,15 +118,15 @@ function slotTable({ servers }: ServersSnapshot): FactTable {
   };
 }
 
-/** Until it is lost, or where nothing limits it the disk is full. */
+/** Until the disk is full or the slot is lost, whichever comes first. */
 function timeLeft(server: Server, slot: Slot, evidence: EvidenceId): Figure {
-  const until = msUntilLost(server, slot) ?? diskFillerOf(server, slot)?.untilFullMs ?? null;
+  const until = diskFillerOf(server, slot)?.untilFullMs ?? msUntilLost(server, slot);
   if (until !== null) return known(until, "duration", evidence);
+  const untold = untoldFillerOf(server, slot);
+  if (untold !== null) return missing(untold.reason, server.walDisk.evidence.id);
   if (slot.isActive) return missing(sentence("postgresql/slot-is-read"), evidence);
   if (slot.walStatus === "lost") return missing(sentence("postgresql/slot-is-lost"), evidence);
   if (!server.slotGrowth.has(slot.name)) return missing(sentence("postgresql/needs-a-minute"), evidence);
-  if (slot.bytesUntilLost === null && server.walDisk.kind !== "value")
-    return missing(server.walDisk.reason, server.walDisk.evidence.id);
   return missing(sentence("postgresql/slot-does-not-grow"), evidence);
 }
 

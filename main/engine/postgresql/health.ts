@@ -1,5 +1,6 @@
+import type { EvidenceId } from "../../../contract/figure";
 import type { Subject } from "../../../contract/health";
-import { sentence } from "../../../contract/sentence";
+import { sentence, type Sentence } from "../../../contract/sentence";
 import type { HealthRule, Sighting } from "../engine";
 import {
   diskFillerOf,
@@ -7,7 +8,9 @@ import {
   primariesOf,
   solePrimary,
   standbysOf,
+  untoldFillerOf,
   upstreamOf,
+  whyNoReceiver,
   type Server,
   type ServersSnapshot,
 } from "./snapshot";
@@ -148,18 +151,14 @@ export const postgresqlHealth: readonly HealthRule<ServersSnapshot>[] = [
     find: each((server) =>
       server.state.kind !== "value"
         ? []
-        : [server.replication, server.slots, server.prepared].flatMap((reading): readonly Sighting[] =>
-            reading.kind === "value"
-              ? []
-              : [
-                  {
-                    subject: { kind: "object", object: reading.evidence.id, member: server.member },
-                    facts: { member: server.member },
-                    evidence: [reading.evidence.id],
-                    cannotTell: reading.reason,
-                  },
-                ],
-          ),
+        : [
+            ...(server.state.value.activity === null
+              ? [partlyRead(server, server.state.evidence.id, sentence("postgresql/sessions-not-seen"))]
+              : []),
+            ...[server.replication, server.slots, server.prepared].flatMap((reading) =>
+              reading.kind === "value" ? [] : [partlyRead(server, reading.evidence.id, reading.reason)],
+            ),
+          ],
     ),
   },
   {
@@ -175,6 +174,7 @@ export const postgresqlHealth: readonly HealthRule<ServersSnapshot>[] = [
             upstream: upstreamOf(server.standing.state, snapshot.servers)?.member ?? "?",
           },
           evidence: [server.state.evidence.id],
+          ...(server.standing.state.activity === null && { cannotTell: whyNoReceiver(server.standing.state) }),
         })),
   },
   {
@@ -231,14 +231,17 @@ export const postgresqlHealth: readonly HealthRule<ServersSnapshot>[] = [
           (replica) => replica.state === "streaming" && ["sync", "quorum"].includes(replica.syncState),
         ).length;
         const needs = synchronousNeed(wanted);
-        if (has >= needs) return [];
-        return [
-          {
-            subject: member(server),
-            facts: { member: server.member, wanted, has, needs, waiting: server.standing.state.commitWaitCount },
-            evidence: [server.replication.evidence.id, server.state.evidence.id],
-          },
-        ];
+        const { activity } = server.standing.state;
+        const sighting = {
+          subject: member(server),
+          evidence: [server.replication.evidence.id, server.state.evidence.id],
+        };
+        const told = { member: server.member, wanted, needs };
+        if (activity === null) {
+          const cannotTell = sentence("postgresql/sessions-not-seen");
+          return [{ ...sighting, facts: { ...told, has: "?", waiting: "?" }, cannotTell }];
+        }
+        return has >= needs ? [] : [{ ...sighting, facts: { ...told, has, waiting: activity.commitWaitCount } }];
       }),
   },
   {
@@ -302,6 +305,22 @@ export const postgresqlHealth: readonly HealthRule<ServersSnapshot>[] = [
       if (server.slots.kind !== "value") return [];
       return server.slots.value.flatMap((slot): readonly Sighting[] => {
         const filler = diskFillerOf(server, slot);
+        const untold = untoldFillerOf(server, slot);
+        if (untold !== null)
+          return [
+            {
+              subject: { kind: "object", object: slot.name, member: server.member },
+              facts: {
+                member: server.member,
+                slot: slot.name,
+                untilFullMs: "postgresql/unknown.duration",
+                bytesPerSecond: untold.bytesPerSecond,
+                availableBytes: "postgresql/unknown.bytes",
+              },
+              evidence: [server.slots.evidence.id, server.walDisk.evidence.id],
+              cannotTell: untold.reason,
+            },
+          ];
         if (filler === null || filler.untilFullMs >= diskLastsDegradedMs) return [];
         const { untilFullMs, bytesPerSecond, availableBytes } = filler;
         return [
@@ -346,7 +365,9 @@ export const postgresqlHealth: readonly HealthRule<ServersSnapshot>[] = [
     level: "watch",
     find: each((server) => {
       if (server.state.kind !== "value") return [];
-      const { connectionCount, maxConnections } = server.state.value;
+      const { activity, maxConnections } = server.state.value;
+      if (activity === null) return [];
+      const { connectionCount } = activity;
       const ratio = connectionCount / maxConnections;
       if (ratio < connectionsWatchRatio) return [];
       const level = ratio >= connectionsDegradedRatio ? "degraded" : "watch";
@@ -365,7 +386,7 @@ export const postgresqlHealth: readonly HealthRule<ServersSnapshot>[] = [
     level: "watch",
     find: each((server) => {
       if (server.state.kind !== "value") return [];
-      const ageMs = server.state.value.oldestIdleInTransactionMs;
+      const ageMs = server.state.value.activity?.oldestIdleInTransactionMs ?? null;
       if (ageMs === null || ageMs < idleInTransactionMs) return [];
       return [
         { subject: member(server), facts: { member: server.member, ageMs }, evidence: [server.state.evidence.id] },
@@ -400,6 +421,15 @@ export const postgresqlHealth: readonly HealthRule<ServersSnapshot>[] = [
     }),
   },
 ];
+
+function partlyRead(server: Server, evidence: EvidenceId, cannotTell: Sentence): Sighting {
+  return {
+    subject: { kind: "object", object: evidence, member: server.member },
+    facts: { member: server.member },
+    evidence: [evidence],
+    cannotTell,
+  };
+}
 
 function slotSightings(
   server: Server,

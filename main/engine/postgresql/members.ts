@@ -2,10 +2,10 @@ import type { Figure, Unit } from "../../../contract/figure";
 import type { NamedFigure } from "../../../contract/health";
 import { sentence } from "../../../contract/sentence";
 import type { EngineMember } from "../engine";
-import { figureOf, known, missing, nothing } from "../figure-of";
+import { figureOf, known, missing, nothing, type NothingOfTheKind } from "../figure-of";
 import { hitRatio } from "../postgresql-server/blocks";
-import type { ServerState } from "./probes";
-import { solePrimary, type Server, type ServersSnapshot } from "./snapshot";
+import type { Activity, ServerState } from "./probes";
+import { solePrimary, whyNoReceiver, type Server, type ServersSnapshot } from "./snapshot";
 
 /** One entry a server, with the figures of the members table. */
 export function postgresqlMembers(snapshot: ServersSnapshot): readonly EngineMember[] {
@@ -37,32 +37,54 @@ function figuresOf(server: Server, snapshot: ServersSnapshot): readonly NamedFig
   return [
     {
       name: "postgresql/figure.timeline",
-      figure: figureOf(server.state, "count", (state) => state.timeline ?? sentence("postgresql/no-receiver")),
+      figure: figureOf(server.state, "count", (state) => state.timeline ?? whyNoReceiver(state)),
     },
     { name: "postgresql/figure.lagBytes", charted: "bytes", figure: lagBytes(server, snapshot) },
     { name: "postgresql/figure.lagTime", charted: "duration", figure: lagTime(server) },
-    { name: "postgresql/figure.connections", charted: "count", figure: of("count", (state) => state.connectionCount) },
+    {
+      name: "postgresql/figure.connections",
+      charted: "count",
+      figure: activityFigure(server, "count", (activity) => activity.connectionCount),
+    },
     { name: "postgresql/figure.connectionLimit", figure: of("count", (state) => state.maxConnections) },
-    { name: "postgresql/figure.lockWaits", charted: "count", figure: of("count", (state) => state.lockWaitCount) },
+    {
+      name: "postgresql/figure.lockWaits",
+      charted: "count",
+      figure: activityFigure(server, "count", (activity) => activity.lockWaitCount),
+    },
     {
       name: "postgresql/figure.idleInTransaction",
       charted: "count",
-      figure: of("count", (state) => state.idleInTransactionCount),
+      figure: activityFigure(server, "count", (activity) => activity.idleInTransactionCount),
     },
     {
       name: "postgresql/figure.longestTransaction",
       charted: "duration",
-      figure: figureOf(
-        server.state,
+      figure: activityFigure(
+        server,
         "duration",
-        (state) => state.longestTransactionMs ?? nothing(sentence("postgresql/no-open-transaction")),
+        (activity) => activity.longestTransactionMs ?? nothing(sentence("postgresql/no-open-transaction")),
       ),
     },
-    { name: "postgresql/figure.commitWaits", charted: "count", figure: of("count", (state) => state.commitWaitCount) },
+    {
+      name: "postgresql/figure.commitWaits",
+      charted: "count",
+      figure: activityFigure(server, "count", (activity) => activity.commitWaitCount),
+    },
     { name: "postgresql/figure.hitRatio", charted: "ratio", figure: hitRatio(server.state, server.blocks) },
     { name: "postgresql/figure.version", figure: of("text", (state) => versionText(state.versionNumber)) },
     { name: "postgresql/figure.startedAt", figure: of("instant", (state) => state.startedAt) },
   ];
+}
+
+export function activityFigure(
+  server: Server,
+  unit: Unit,
+  pick: (activity: Activity) => number | NothingOfTheKind,
+): Figure {
+  return figureOf(server.state, unit, ({ activity }) =>
+    activity === null ? sentence("postgresql/sessions-not-seen") : pick(activity),
+  );
 }
 
 /** Behind the one primary, by what that primary has written; without one there is nothing to be behind of. */

@@ -6,6 +6,19 @@ import { quote } from "../../ssh/quote";
 import { processAgeMs, uptimeScript } from "../process-liveness";
 import { loginOf, type PostgresqlSite } from "./settings";
 
+/** What the sessions of all accounts do. */
+export interface Activity {
+  readonly connectionCount: number;
+  /** Sessions that wait for a lock another one holds. */
+  readonly lockWaitCount: number;
+  /** Commits that wait for a synchronous standby. */
+  readonly commitWaitCount: number;
+  readonly idleInTransactionCount: number;
+  readonly oldestIdleInTransactionMs: number | null;
+  /** Age of the transaction of a client that was begun first; null where none is open. */
+  readonly longestTransactionMs: number | null;
+}
+
 /** Byte positions in the write-ahead log, counted from 0/0. Beyond 2^53 they would lose precision; that is 8 PiB of WAL. */
 export interface ServerState {
   readonly isInRecovery: boolean;
@@ -22,19 +35,12 @@ export interface ServerState {
   readonly replayLagMs: number | null;
   readonly receiver: { readonly status: string; readonly senderHost: string; readonly senderPort: number } | null;
   readonly startedAt: number;
-  readonly connectionCount: number;
   readonly maxConnections: number;
-  /** Sessions that wait for a lock another one holds. */
-  readonly lockWaitCount: number;
-  /** Commits that wait for a synchronous standby. */
-  readonly commitWaitCount: number;
-  readonly idleInTransactionCount: number;
-  /** Age of the transaction of a client that was begun first; null where none is open. */
-  readonly longestTransactionMs: number | null;
+  /** Null for a login without pg_read_all_stats, which sees nothing of other accounts' sessions; nor of a receiver and of replicas. */
+  readonly activity: Activity | null;
   /** Blocks found in shared buffers, and asked of the operating system, since the statistics were last reset. */
   readonly hitBlocks: number | null;
   readonly readBlocks: number | null;
-  readonly oldestIdleInTransactionMs: number | null;
   readonly oldestTransactionAge: number;
   readonly checksumFailures: number | null;
   readonly synchronousStandbyNames: string;
@@ -48,6 +54,7 @@ export interface ServerState {
 /**
  * The timeline is not taken from pg_control_checkpoint(): that lags until the next checkpoint and names the old timeline
  * right after a promotion (15 and 18). A primary tells it in the name of the file it writes, a standby in its receiver.
+ * To a login without pg_read_all_stats pg_stat_activity gives nulls, which would count as nobody: it gets no row of them here.
  */
 const stateStatement = `SELECT pg_is_in_recovery() AS in_recovery,
  current_setting('server_version_num') AS version_number, current_setting('cluster_name') AS name,
@@ -68,16 +75,17 @@ const stateStatement = `SELECT pg_is_in_recovery() AS in_recovery,
  current_setting('synchronous_standby_names') AS synchronous_standby_names,
  regexp_replace(c.setting, '\\mpassword\\s*=\\s*(''[^'']*''|\\S+)', '', 'gi') AS primary_connection,
  c.setting ~* '\\mpassword\\s*=' AS has_password, coalesce(s.setting, '') AS primary_slot_name
-FROM (SELECT count(*) FILTER (WHERE backend_type = 'client backend') AS connections,
+FROM (SELECT sum(blks_hit) AS hit_blocks, sum(blks_read) AS read_blocks, sum(checksum_failures) AS checksum_failures
+ FROM pg_stat_database) d
+LEFT JOIN (SELECT count(*) FILTER (WHERE backend_type = 'client backend') AS connections,
   count(*) FILTER (WHERE wait_event_type = 'Lock') AS lock_waits,
   count(*) FILTER (WHERE wait_event = 'SyncRep') AS commit_waits,
   count(*) FILTER (WHERE state LIKE 'idle in transaction%') AS idle_in_transaction,
   round(extract(epoch FROM max(clock_timestamp() - xact_start)
    FILTER (WHERE backend_type = 'client backend' AND pid <> pg_backend_pid())) * 1000) AS longest_transaction_ms,
   round(extract(epoch FROM max(clock_timestamp() - state_change) FILTER (WHERE state LIKE 'idle in transaction%')) * 1000)
-   AS idle_in_transaction_ms FROM pg_stat_activity) a
-CROSS JOIN (SELECT sum(blks_hit) AS hit_blocks, sum(blks_read) AS read_blocks, sum(checksum_failures) AS checksum_failures
- FROM pg_stat_database) d
+   AS idle_in_transaction_ms
+  FROM pg_stat_activity HAVING pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')) a ON true
 LEFT JOIN pg_stat_wal_receiver r ON true
 LEFT JOIN pg_settings c ON c.name = 'primary_conninfo'
 LEFT JOIN pg_settings s ON s.name = 'primary_slot_name'`;
@@ -103,21 +111,29 @@ export function parseState(text: string): ServerState {
     replayLagMs: row.numberOrNull("replay_lag_ms"),
     receiver: receiverOf(row),
     startedAt: row.number("started_at"),
-    connectionCount: row.number("connections"),
     maxConnections: row.number("max_connections"),
-    lockWaitCount: row.number("lock_waits"),
-    commitWaitCount: row.number("commit_waits"),
-    idleInTransactionCount: row.number("idle_in_transaction"),
-    longestTransactionMs: row.numberOrNull("longest_transaction_ms"),
+    activity: activityOf(row),
     hitBlocks: row.numberOrNull("hit_blocks"),
     readBlocks: row.numberOrNull("read_blocks"),
-    oldestIdleInTransactionMs: row.numberOrNull("idle_in_transaction_ms"),
     oldestTransactionAge: row.number("transaction_age"),
     checksumFailures: row.numberOrNull("checksum_failures"),
     synchronousStandbyNames: row.text("synchronous_standby_names"),
     primaryConnection: row.textOrNull("primary_connection"),
     primaryConnectionHasPassword: row.textOrNull("has_password") === "t",
     primarySlotName: row.text("primary_slot_name"),
+  };
+}
+
+function activityOf(row: Row): Activity | null {
+  const connectionCount = row.numberOrNull("connections");
+  if (connectionCount === null) return null;
+  return {
+    connectionCount,
+    lockWaitCount: row.number("lock_waits"),
+    commitWaitCount: row.number("commit_waits"),
+    idleInTransactionCount: row.number("idle_in_transaction"),
+    oldestIdleInTransactionMs: row.numberOrNull("idle_in_transaction_ms"),
+    longestTransactionMs: row.numberOrNull("longest_transaction_ms"),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Reachability } from "../../../contract/health";
-import type { Sentence } from "../../../contract/sentence";
+import { sentence, type Sentence } from "../../../contract/sentence";
 import type { MemberReadings } from "../engine";
 import type { Reading } from "../../probe/probe";
 import { blocksSince, type Blocks } from "../postgresql-server/blocks";
@@ -114,6 +114,13 @@ export function msUntilLost({ slotGrowth: growth }: Server, { name, isActive, by
 /** A reader that is this far behind keeps WAL as surely as one that is gone. */
 const readerLeftBehindBytes = 1 << 30;
 
+/** By how much per second a slot grows that nobody reads, or not nearly as fast; null for others. A lost slot keeps nothing. */
+function growthLeftBehind({ slotGrowth: growth }: Server, slot: Slot): number | null {
+  const bytesPerSecond = growth.get(slot.name) ?? 0;
+  const isLeftBehind = !slot.isActive || (slot.retainedBytes ?? 0) >= readerLeftBehindBytes;
+  return slot.walStatus === "lost" || !isLeftBehind || bytesPerSecond <= 0 ? null : bytesPerSecond;
+}
+
 /** A slot whose WAL nothing removes before the disk is full, and that grows. */
 export interface DiskFiller {
   readonly slot: Slot;
@@ -122,14 +129,28 @@ export interface DiskFiller {
   readonly untilFullMs: number;
 }
 
-/** Null where the slot is read, is lost first, or does not grow, and where its growth or the free space of its disk is not known. */
-export function diskFillerOf({ slotGrowth: growth, walDisk }: Server, slot: Slot): DiskFiller | null {
-  const bytesPerSecond = growth.get(slot.name) ?? 0;
-  const isLeftBehind = !slot.isActive || (slot.retainedBytes ?? 0) >= readerLeftBehindBytes;
-  if (walDisk.kind !== "value" || !isLeftBehind || bytesPerSecond <= 0) return null;
-  const { availableBytes } = walDisk.value;
+/** Null where the slot is read, is lost already or first, or does not grow, and where its growth or the free space of its disk is not known. */
+export function diskFillerOf(server: Server, slot: Slot): DiskFiller | null {
+  const bytesPerSecond = growthLeftBehind(server, slot);
+  if (bytesPerSecond === null || server.walDisk.kind !== "value") return null;
+  const { availableBytes } = server.walDisk.value;
   if (slot.bytesUntilLost !== null && slot.bytesUntilLost <= availableBytes) return null;
   return { slot, bytesPerSecond, availableBytes, untilFullMs: (availableBytes / bytesPerSecond) * 1000 };
+}
+
+/** A slot that nothing limits and that grows, where it was not read how much room its disk has; null for every other. */
+export function untoldFillerOf(
+  server: Server,
+  slot: Slot,
+): { readonly bytesPerSecond: number; readonly reason: Sentence } | null {
+  const bytesPerSecond = growthLeftBehind(server, slot);
+  if (bytesPerSecond === null || slot.bytesUntilLost !== null || server.walDisk.kind === "value") return null;
+  return { bytesPerSecond, reason: server.walDisk.reason };
+}
+
+/** Why a standby shows no receiver: to a login that does not see the sessions of others it is hidden. */
+export function whyNoReceiver({ activity }: ServerState): Sentence {
+  return sentence(activity === null ? "postgresql/sessions-not-seen" : "postgresql/no-receiver");
 }
 
 export function primariesOf({
@@ -161,6 +182,11 @@ export function isStreamingFrom(standby: ServerState, primary: ServerState): boo
     standby.timeline === primary.timeline &&
     standby.systemIdentifier === primary.systemIdentifier
   );
+}
+
+/** Seen not to, for to a login that does not see the sessions of others a receiver is hidden. */
+export function isLeftOutOf(standby: ServerState, primary: ServerState): boolean {
+  return standby.activity !== null && !isStreamingFrom(standby, primary);
 }
 
 /** The member a standby's connection string points at, or null when it names none that is known. */

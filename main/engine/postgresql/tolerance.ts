@@ -8,7 +8,7 @@ export function postgresqlTolerance(snapshot: ServersSnapshot): readonly Toleran
   const primary = solePrimary(snapshot);
   const evidence = snapshot.servers.map((server) => server.state.evidence.id);
   const candidates =
-    primary === null
+    primary === null || standbysOf(snapshot).some(({ standing }) => standing.state.activity === null)
       ? null
       : standbysOf(snapshot).filter(({ standing }) => isStreamingFrom(standing.state, primary.standing.state)).length;
   const service: Tolerance = {
@@ -22,7 +22,7 @@ export function postgresqlTolerance(snapshot: ServersSnapshot): readonly Toleran
   if (primary === null || primary.standing.state.synchronousStandbyNames === "") return [service];
   const needs = synchronousNeed(primary.standing.state.synchronousStandbyNames);
   const has =
-    primary.replication.kind === "value"
+    primary.replication.kind === "value" && primary.standing.state.activity !== null
       ? primary.replication.value.filter(({ state, syncState }) => state === "streaming" && syncState !== "async")
           .length
       : null;

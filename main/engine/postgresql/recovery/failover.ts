@@ -2,7 +2,7 @@ import { sentence } from "../../../../contract/sentence";
 import type { Risk } from "../../../../contract/recovery";
 import type { RecoveryAction, Step } from "../../engine";
 import { primariesOf, standbysOf, upstreamOf, type Server, type ServersSnapshot } from "../snapshot";
-import { holds, layoutOf, mayBePrimary, mostAdvanced, serverIn } from "./judges";
+import { canBeAttested, holds, layoutOf, mayBePrimary, mostAdvanced, serverIn } from "./judges";
 import { regroup, regroupWarnings, regrouped } from "./promotion";
 import { killHungServer, nothingToDo, promote } from "./steps";
 
@@ -17,13 +17,14 @@ export const failover: RecoveryAction<ServersSnapshot> = {
     if (kind !== "stopped" && kind !== "hung")
       return [sentence("postgresql/primary-not-proven-gone", { member: lost.member })];
     const untold = untoldBeside(snapshot, lost);
-    return untold.length === 0 ? [] : [sentence("postgresql/may-be-primary", { members: untold.join(", ") })];
+    return untold.length === 0 ? [] : [sentence("postgresql/may-be-primary", { members: namesOf(untold) })];
   },
 };
 
 /**
  * The same when the host of the primary, or of a server that may have been promoted in its place, cannot be reached and nobody can prove
- * anything from here: the person attests, in so many words, that they are off. If they are not, there will be two primaries.
+ * anything from here: the person attests, in so many words, that they are off. If they are not, there will be two primaries. Of a server
+ * whose host answers nobody can attest that; it is to be stopped first, or ended by the plan where it is the hung primary itself.
  */
 export const failoverOnAttestation: RecoveryAction<ServersSnapshot> = {
   ...promotionAfterLoss("postgresql/failover-on-attestation", "R3"),
@@ -31,12 +32,20 @@ export const failoverOnAttestation: RecoveryAction<ServersSnapshot> = {
     const lost = lostPrimary(snapshot);
     if (primariesOf(snapshot).length > 0) return [sentence("postgresql/a-primary-is-there")];
     if (lost === null) return [sentence("postgresql/lost-primary-unknown")];
+    const untold = untoldBeside(snapshot, lost);
     if (lost.reachability.state === "reachable") {
-      if (untoldBeside(snapshot, lost).length === 0)
-        return [sentence("postgresql/host-answers", { member: lost.member })];
-      if (lost.standing.kind !== "stopped")
+      if (untold.length === 0) return [sentence("postgresql/host-answers", { member: lost.member })];
+      const { kind } = lost.standing;
+      if (kind !== "stopped" && kind !== "hung")
         return [sentence("postgresql/primary-not-proven-gone", { member: lost.member })];
     }
+    const answering = untold.filter((server) => !canBeAttested(server));
+    if (answering.length > 0) {
+      const members = namesOf(answering);
+      return [sentence("postgresql/may-be-primary", { members }), sentence("postgresql/stop-it-first", { members })];
+    }
+    const hidden = standbysOf(snapshot).some(({ standing }) => standing.state.activity === null);
+    if (hidden) return [sentence("postgresql/sessions-not-seen")];
     const attached = standbysOf(snapshot).find(({ standing }) => standing.state.receiver?.status === "streaming");
     // Our not seeing it while a standby still receives from it is a fault of the way from here, not of the primary.
     return attached === undefined
@@ -60,14 +69,14 @@ function promotionAfterLoss(action: string, risk: Risk): Omit<RecoveryAction<Ser
       const target = serverIn(snapshot, targetName);
       const lost = lostPrimary(snapshot);
       if (target?.standing.kind !== "standby" || lost === null) return nothingToDo;
-      const isFenced = risk === "R2";
-      const untold = isFenced ? [] : untoldBeside(snapshot, lost);
-      const attested = isFenced ? [] : [lost.member, ...untold];
+      const untold = risk === "R2" ? [] : untoldBeside(snapshot, lost);
+      const isLostUnseen = risk !== "R2" && lost.standing.kind === "unseen";
+      const attested = [...(isLostUnseen ? [lost] : []), ...untold].map(({ member }) => member);
       return {
         steps: [
           ...fence(lost),
           promote(target, [
-            isFenced ? holds.stopped(lost.member) : holds.unseen(lost.member),
+            isLostUnseen ? holds.unseen(lost.member) : holds.stopped(lost.member),
             holds.noOtherPrimary(target.member, attested),
             holds.mostAdvanced(target.member),
           ]),
@@ -79,7 +88,7 @@ function promotionAfterLoss(action: string, risk: Risk): Omit<RecoveryAction<Ser
           }),
           ...(untold.length === 0
             ? []
-            : [sentence("postgresql/warning.attested-others", { members: untold.join(", "), member: target.member })]),
+            : [sentence("postgresql/warning.attested-others", { members: namesOf(untold), member: target.member })]),
           ...regroupWarnings(snapshot, target, lost.member),
         ],
         restsOn: layoutOf(snapshot),
@@ -90,8 +99,12 @@ function promotionAfterLoss(action: string, risk: Risk): Omit<RecoveryAction<Ser
 }
 
 /** Servers beside the lost primary of which it cannot be told whether they were promoted already. */
-function untoldBeside({ servers }: ServersSnapshot, lost: Server): readonly string[] {
-  return servers.filter((server) => server !== lost && mayBePrimary(server)).map(({ member }) => member);
+function untoldBeside({ servers }: ServersSnapshot, lost: Server): readonly Server[] {
+  return servers.filter((server) => server !== lost && mayBePrimary(server));
+}
+
+function namesOf(servers: readonly Server[]): string {
+  return servers.map(({ member }) => member).join(", ");
 }
 
 function fence(lost: Server): readonly Step[] {

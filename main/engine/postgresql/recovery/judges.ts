@@ -169,9 +169,13 @@ function memberOf(facts: Facts): string {
   return String(facts.member);
 }
 
-/** A name is free again once its transaction is settled, and another may have been prepared under it since. */
+/**
+ * A name is free again once its transaction is settled, and another may have been prepared under it since. A run of an earlier version of
+ * this console has the name alone in its journal.
+ */
 function isSame({ gid, transactionId, preparedAt }: PreparedTransaction, facts: Facts): boolean {
-  return gid === facts.gid && transactionId === facts.transactionId && preparedAt === facts.preparedAt;
+  if (gid !== facts.gid || facts.transactionId === undefined) return gid === facts.gid;
+  return transactionId === facts.transactionId && preparedAt === facts.preparedAt;
 }
 
 function slotFacts({ member, slot }: Facts): Facts {
@@ -190,11 +194,12 @@ export function serverIn(snapshot: ServersSnapshot, member: string): Server | nu
   return snapshot.servers.find((server) => server.member === member) ?? null;
 }
 
-/** Null where no server but this one is a primary or may be one. Those that a person attests to be off need not be seen. */
+/** Null where no server but this one is a primary or may be one. One that a person attests to be off need not be seen, and must not be. */
 function otherPrimary(now: ServersSnapshot, member: string, attested: readonly string[]): Sentence | null {
   if (primariesOf(now).some((server) => server.member !== member)) return sentence("postgresql/a-primary-is-there");
   const untold = now.servers.filter(
-    (server) => server.member !== member && !attested.includes(server.member) && mayBePrimary(server),
+    (server) =>
+      server.member !== member && mayBePrimary(server) && !(attested.includes(server.member) && canBeAttested(server)),
   );
   return untold.length === 0 ? null : sentence("postgresql/may-be-primary", { members: untold.map(nameOf).join(", ") });
 }
@@ -211,6 +216,11 @@ export function mayBePrimary({ standing }: Server): boolean {
     case "stopped":
       return false;
   }
+}
+
+/** No person's word says that a server is off whose host answers: its process may be seen to run. */
+export function canBeAttested({ standing, reachability }: Server): boolean {
+  return standing.kind === "unseen" && reachability.state !== "reachable";
 }
 
 function nameOf({ member }: Server): string {

@@ -1,6 +1,6 @@
 import { sentence } from "../../../../contract/sentence";
 import type { RecoveryAction } from "../../engine";
-import { isStreamingFrom, solePrimary, standbysOf, type ServersSnapshot } from "../snapshot";
+import { isLeftOutOf, solePrimary, standbysOf, type ServersSnapshot } from "../snapshot";
 import { canBeModel, holds, layoutOf, serverIn } from "./judges";
 import { objectionsToSlot } from "./joining";
 import { connectionTo, follow, nothingToDo, provideSlot, slotNameOf } from "./steps";
@@ -16,7 +16,7 @@ export const repoint: RecoveryAction<ServersSnapshot> = {
   targets: (snapshot) => {
     const primary = solePrimary(snapshot);
     return standbysOf(snapshot)
-      .filter(({ standing }) => primary === null || !isStreamingFrom(standing.state, primary.standing.state))
+      .filter(({ standing }) => primary === null || isLeftOutOf(standing.state, primary.standing.state))
       .map((server) => ({
         target: server.member,
         objections: [

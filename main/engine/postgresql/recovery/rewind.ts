@@ -1,6 +1,6 @@
 import { sentence, type Sentence } from "../../../../contract/sentence";
 import type { RecoveryAction } from "../../engine";
-import { isStreamingFrom, solePrimary, type Server, type ServersSnapshot } from "../snapshot";
+import { isLeftOutOf, solePrimary, type Server, type ServersSnapshot } from "../snapshot";
 import { holds, layoutOf } from "./judges";
 import { joiningOf, objectionsToChangeFiles, objectionsToJoin, objectionsToSlot } from "./joining";
 import { copyFromPrimary, rewindToPrimary } from "./renew-steps";
@@ -69,7 +69,7 @@ function renewal(
 function mayNeedIt(snapshot: ServersSnapshot, { standing }: Server): boolean {
   const primary = solePrimary(snapshot);
   if (standing.kind === "stopped") return true;
-  return standing.kind === "standby" && primary !== null && !isStreamingFrom(standing.state, primary.standing.state);
+  return standing.kind === "standby" && primary !== null && isLeftOutOf(standing.state, primary.standing.state);
 }
 
 function objectionsToRewind(snapshot: ServersSnapshot, server: Server): readonly Sentence[] {
