@@ -7,7 +7,7 @@ import type { Gives, RequestName, Takes } from "../../contract/channels";
 import { importFormatSchema } from "../../contract/hosts";
 import { worstFirst } from "../../contract/findings";
 import type { Finding, Level } from "../../contract/health";
-import type { Login, LoginChange, Question, Transport } from "../../contract/inventory";
+import { loginSchema, type Login, type LoginChange, type Question, type Transport } from "../../contract/inventory";
 import { say } from "../../contract/say";
 import { languageSchema, sentence, type Language, type Sentence } from "../../contract/sentence";
 import { visible } from "../../contract/visible";
@@ -235,7 +235,7 @@ async function logins(
   if (name === undefined) return notUnderstood(context.parts, context.tell);
   const clusterId = await clusterNamed(context, name);
   const { user, port } = given;
-  if (port !== undefined && !/^\d{0,5}$/.test(port)) {
+  if (port !== undefined && port !== "" && !isPort(port)) {
     parts.err(tell(sentence("cli/port-unknown", { port })));
     return 3;
   }
@@ -255,6 +255,10 @@ async function logins(
     parts.out([shown(node), shown(login.host), shown(login.user), shown(login.port), shown(typed)].join("\t"));
   }
   return 0;
+}
+
+function isPort(typed: string): boolean {
+  return /^\d+$/.test(typed) && loginSchema.shape.port.safeParse(Number(typed)).success;
 }
 
 async function clusterNamed(context: Context, name: string): Promise<string> {

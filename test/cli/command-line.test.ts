@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -7,6 +7,7 @@ import { runCommand } from "../../main/cli/command";
 /** What a monitoring system gets of a command line that does nothing: its code, and a first line it can show. */
 describe("the command line, before any cluster", () => {
   const directory = mkdtempSync(join(tmpdir(), "evenkeel-cli-"));
+  mkdirSync(join(directory, "data"));
   afterAll(() => rmSync(directory, { recursive: true }));
 
   async function evenkeel(...argv: readonly string[]): Promise<{ code: number; out: string[]; err: string[] }> {
@@ -50,5 +51,30 @@ describe("the command line, before any cluster", () => {
     const { code, out } = await evenkeel(...argv);
     expect(code).toBe(3);
     expect(out[0]).toMatch(first);
+  });
+
+  it.each([
+    ["en", "Give 1 to 65535, or nothing in quotation marks for what ssh_config says."],
+    ["zh-CN", "请给出 1 到 65535，或用空引号表示按 ssh_config。"],
+  ])("refuses a port there is not in its own words: %s", async (language, toDo) => {
+    writeFileSync(
+      join(directory, "data", "inventory.json"),
+      JSON.stringify([
+        {
+          clusterId: "db",
+          name: "db",
+          engine: "postgresql",
+          nodes: [{ node: "db1", login: { host: "db1" } }],
+          members: [{ member: "db1", node: "db1", settings: {} }],
+          addedAt: 0,
+        },
+      ]),
+    );
+    for (const port of ["0", "00", "65536", "70000", "-1", "22x", "0x16", "1e3", " 22"]) {
+      const { code, out, err } = await evenkeel("login", "db", `--port=${port}`, "--language", language);
+      expect([port, code, out, err.map((line) => line.endsWith(toDo))]).toEqual([port, 3, [], [true]]);
+    }
+    const taken = await evenkeel("login", "db", "--port", "65535", "--language", language);
+    expect(taken).toEqual({ code: 0, out: ["db1\tdb1\t-\t65535\tauto"], err: [] });
   });
 });
