@@ -1,7 +1,7 @@
 import type { Asker } from "./asker";
 import type { HostKeyCheck, HostKeyVerdict } from "./host-key-check";
 import type { ResolvedLogin } from "./resolved-login";
-import { SshError } from "./ssh-error";
+import { problemOf, SshError } from "./ssh-error";
 
 /** Returns nothing, always: ssh2 takes whatever a verifier returns for its answer, a promise too. */
 export type HostVerifier = (key: Buffer, answer: (accepted: boolean) => void) => undefined;
@@ -28,7 +28,7 @@ export function createHostVerifier(
       refuse(refusalOf(hop, verdict));
     } catch (error) {
       // A verdict that is none, or a check that failed: what was not proven is refused.
-      refuse(new SshError("host-key-unchecked", hop.host, { problem: String(error) }, error));
+      refuse(new SshError("host-key-unchecked", hop.host, { problem: problemOf(error) }, error));
     }
     return false;
   }

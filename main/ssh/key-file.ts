@@ -2,6 +2,7 @@ import { createPrivateKey } from "node:crypto";
 import { readOpensshKey } from "./openssh-private-key";
 import { privateKeyOf, type KeyReading } from "./private-key";
 import { readPuttyKey } from "./putty-private-key";
+import { problemOf } from "./ssh-error";
 
 const opensshFrame = /-----BEGIN OPENSSH PRIVATE KEY-----([A-Za-z0-9+/=\s]*)-----END OPENSSH PRIVATE KEY-----/;
 const pemFrame = /-----BEGIN (?:(?:RSA|EC|DSA|ENCRYPTED) )?PRIVATE KEY-----/;
@@ -18,7 +19,7 @@ export async function readKeyFile(text: string, passphrase: Buffer | null): Prom
     if (/^(ssh|ecdsa|sk)-\S+ AAAA/.test(text)) return { kind: "unsupported", facts: { what: "ssh/key.public" } };
     return { kind: "broken", problem: "ssh/key.no-format" };
   } catch (error) {
-    return { kind: "broken", problem: error instanceof Error ? error.message : String(error) };
+    return { kind: "broken", problem: problemOf(error) };
   }
 }
 

@@ -5,7 +5,7 @@ import { IdentityAgent, type Identity } from "./identity";
 import { openLockedKey } from "./open-locked-key";
 import type { ResolvedLogin } from "./resolved-login";
 import type { SessionSecrets } from "./session-secrets";
-import { SshError } from "./ssh-error";
+import { problemOf, SshError } from "./ssh-error";
 import { certificateProblem } from "./user-certificate";
 
 export interface LoginParts {
@@ -289,7 +289,7 @@ export function createLoginAttempts(login: ResolvedLogin, parts: LoginParts): Lo
         failure ??=
           error instanceof SshError
             ? error
-            : new SshError("key-unreadable", login.host, { file: "", problem: String(error) });
+            : new SshError("key-unreadable", login.host, { file: "", problem: problemOf(error) });
         return false;
       }
     },

@@ -6,7 +6,7 @@ import { commandLine, framedRun, needsSudo } from "./launch";
 import { converse } from "./one-command";
 import { createSessions, type Sessions } from "./sessions";
 import type { ShellProcess } from "./shell-process";
-import { SshError } from "./ssh-error";
+import { problemOf, SshError } from "./ssh-error";
 import { asksForPassword, listingOf, type SudoPasswords } from "./sudo";
 import type { Connection } from "./transport";
 import { within } from "./within";
@@ -113,7 +113,7 @@ export function createNodeLink(parts: NodeLinkParts): NodeLink {
       return made;
     } catch (error) {
       const problem =
-        error instanceof SshError ? error : new SshError("link-lost", parts.node, { problem: String(error) });
+        error instanceof SshError ? error : new SshError("link-lost", parts.node, { problem: problemOf(error) });
       current = null;
       made?.sessions.close(problem);
       made?.connection.close();

@@ -74,3 +74,8 @@ export class SshError extends Error {
     return sentence(`ssh/${this.kind}`, { node: this.node, ...this.facts });
   }
 }
+
+/** What an error from elsewhere says, for the fact `problem`: its message alone, which may be a code of the catalogue. */
+export function problemOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

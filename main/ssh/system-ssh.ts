@@ -11,7 +11,7 @@ import { wordsOf } from "./built-in-channels";
 import { launcher } from "./launch";
 import { createPatience, type Patience } from "./patience";
 import type { ResolvedLogin } from "./resolved-login";
-import { SshError } from "./ssh-error";
+import { problemOf, SshError } from "./ssh-error";
 import { placeAskpass, type Askpass } from "./system-ssh-askpass";
 import { ChannelRefused, openProxy, type ProxiedChannels } from "./system-ssh-channel";
 import { configText, loginWords, masterWords, strictness } from "./system-ssh-config";
@@ -207,7 +207,9 @@ async function openMaster(
     return connectionOf(await proxyOf(controlPath, loss, resolved), resolved, loss);
   } catch (error) {
     exchange.close();
-    loss.lose(error instanceof SshError ? error : new SshError("link-lost", resolved.host, { problem: String(error) }));
+    loss.lose(
+      error instanceof SshError ? error : new SshError("link-lost", resolved.host, { problem: problemOf(error) }),
+    );
     throw error;
   }
 }

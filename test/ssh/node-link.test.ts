@@ -8,6 +8,7 @@ import type { Answer } from "../../contract/inventory";
 import { systemClock } from "../../main/clock";
 import type { Access } from "../../main/ssh/access";
 import { hostKeyCheck } from "../../main/ssh/host-keys";
+import { createHostVerifier } from "../../main/ssh/host-verifier";
 import { createAccess } from "../../main/ssh/pool";
 import type { ResolvedLogin } from "../../main/ssh/resolved-login";
 import { SshError } from "../../main/ssh/ssh-error";
@@ -119,6 +120,31 @@ describe.skipIf(systemSshd() === null && process.env.CI !== "true")("a node behi
       kind: "exited",
       code: 7,
     });
+  });
+
+  it("says in the reader's language why a link was not made, where that has words", async () => {
+    const access = createAccess({
+      clock: systemClock,
+      random: () => 0.5,
+      newNonce: () => randomBytes(16).toString("hex"),
+      asker: { ask: () => Promise.resolve({ kind: "refuse" }) },
+      hostKeys: hostKeyCheck,
+      resolve: () => Promise.reject(new Error("ssh/system-ssh.socket-closed")),
+    });
+    opened.push(access);
+    access.know("node", { host: "node" });
+    const problem = { kind: "link-lost", facts: { problem: "ssh/system-ssh.socket-closed" } };
+    await expect(access.node("node").ready()).rejects.toMatchObject(problem);
+    const failing = { ...hostKeyCheck, verify: () => Promise.reject(new Error("ssh/others-keep-changing")) };
+    const refusals: SshError[] = [];
+    const verifier = createHostVerifier(
+      resolved(22, key),
+      failing,
+      { ask: () => Promise.resolve({ kind: "refuse" }) },
+      (error) => refusals.push(error),
+    );
+    expect(await new Promise((answered) => verifier(Buffer.from("a key"), answered))).toBe(false);
+    expect(refusals.map(({ facts }) => facts.problem)).toEqual(["ssh/others-keep-changing"]);
   });
 
   it("answers small reads from one shell that starts no process", async () => {
