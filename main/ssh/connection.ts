@@ -23,7 +23,7 @@ import type { ResolvedLogin } from "./resolved-login";
 import { createServerWords } from "./server-words";
 import type { SessionSecrets } from "./session-secrets";
 import { SshError } from "./ssh-error";
-import { createLoss, loseWhenUnwanted, type Connection, type Loss } from "./transport";
+import { createLoss, loseWhenUnwanted, needShownBy, type Connection, type Loss } from "./transport";
 
 export interface ConnectionParts {
   readonly clock: Clock;
@@ -78,7 +78,7 @@ export async function connect(login: ResolvedLogin, parts: ConnectionParts): Pro
     }
   } catch (error) {
     close();
-    throw error;
+    throw error instanceof SshError ? ofTarget(error, login.host) : error;
   }
   const client = clients[clients.length - 1];
   if (client === undefined) throw new SshError("closed", login.host);
@@ -90,6 +90,12 @@ export async function connect(login: ResolvedLogin, parts: ConnectionParts): Pro
     onLost: loss.listen,
     close: () => loss.lose(new SshError("closed", login.host)),
   };
+}
+
+/** Who makes the login is chosen for the target alone, so what asks for another client names the target, beside the hop that refused. */
+function ofTarget(error: SshError, target: string): SshError {
+  if (needShownBy(error) === null) return error;
+  return new SshError(error.kind, target, { ...error.facts, hop: error.node }, error);
 }
 
 /** The stream that carries the next hop closes at once when it is destroyed; over a bare channel of ssh2 the client on it would wait for ever. */

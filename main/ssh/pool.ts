@@ -12,7 +12,7 @@ import { createSessionSecrets, type SessionSecrets } from "./session-secrets";
 import { SshError } from "./ssh-error";
 import { createSudoPasswords } from "./sudo";
 import type { SystemSsh } from "./system-ssh";
-import { mayDoWithout, needShownBy, sentenceOf, transportOf, whyFacts } from "./transport";
+import { mayDoWithout, needShownBy, sentenceOf, transportOf, whyFacts, withUntried } from "./transport";
 import type { Connection, Facts, TransportChoice } from "./transport";
 
 export interface AccessParts {
@@ -131,7 +131,7 @@ export function createAccess(parts: AccessParts): Access {
         if (error.kind === "login-refused") learned = null;
         const shown = parts.systemSsh === undefined ? null : needShownBy(error);
         // No password was asked for by then, and nothing trusted for it: the login begins anew by the client that can make it.
-        if (shown === null || !mayBeLeft(chosen)) throw error;
+        if (shown === null || !mayBeLeft(chosen)) throw withUntried(error, chosen, resolved.host);
         const connection = await attempt(resolved, shown, unwanted);
         learned = shown.kind === "certificates" ? null : shown;
         return connection;

@@ -11,6 +11,7 @@ import {
   type Place,
   type SshConfig,
 } from "./ssh-config";
+import { deciding } from "./transport";
 
 /** Every host alias a person could pick, without patterns. */
 export function listHosts(config: SshConfig): readonly KnownHost[] {
@@ -83,11 +84,11 @@ function resolveHop(config: SshConfig, login: Login, way: Way): ResolvedLogin {
     mayUseTicket: one("gssapiauthentication")?.toLowerCase() === "yes",
     connectTimeoutMs: Number(one("connecttimeout") ?? 10) * 1000,
     jumps,
-    needsSystemSsh:
-      (hasCommand ? needAt("ProxyCommand", found) : undecided) ??
-      needIn(found) ??
-      jumps.map((hop) => hop.needsSystemSsh).find((need) => need !== null) ??
-      null,
+    needsSystemSsh: deciding([
+      hasCommand ? needAt("ProxyCommand", found) : undecided,
+      ...needsIn(found),
+      ...jumps.map((hop) => hop.needsSystemSsh),
+    ]),
   };
 }
 
@@ -95,24 +96,30 @@ function resolveHop(config: SshConfig, login: Login, way: Way): ResolvedLogin {
  * What ssh2 cannot do. `GSSAPIAuthentication yes` alone decides nothing: Debian's own ssh_config says so for every host, also where
  * nobody has a ticket. Neither does `SecurityKeyProvider`, which only tells how a device's key is asked.
  */
-function needIn(found: Collected["found"]): SystemSshNeed | null {
+function needsIn(found: Collected["found"]): readonly (SystemSshNeed | null)[] {
   const one = (keyword: string): string => found.get(keyword)?.[0]?.words[0] ?? "";
   const isGiven = (keyword: string): boolean => !["", "none"].includes(one(keyword).toLowerCase());
-  if (isGiven("pkcs11provider")) return needAt("PKCS11Provider", found);
-  if (isGiven("knownhostscommand")) return needAt("KnownHostsCommand", found);
   const exchanges = one("kexalgorithms");
   // A list that begins with +, - or ^ keeps OpenSSH's own, and with them what is known here.
-  if (exchanges !== "" && exchanges.split(",").every((name) => /^(?:sntrup|mlkem)\d+/.test(name)))
-    return needAt("KexAlgorithms", found);
-  const isKerberosFirst = /^gssapi-/i.test(one("preferredauthentications"));
-  const isTried = isKerberosFirst && one("gssapiauthentication").toLowerCase() === "yes";
-  return isTried ? needAt("PreferredAuthentications", found) : null;
+  const isPostQuantum = exchanges !== "" && exchanges.split(",").every((name) => /^(?:sntrup|mlkem)\d+/.test(name));
+  const methods = one("preferredauthentications").toLowerCase().split(",");
+  const isKerberosFirst =
+    methods[0]?.startsWith("gssapi-") === true && one("gssapiauthentication").toLowerCase() === "yes";
+  const hasOtherWays = methods.some((method) => builtInMethods.includes(method));
+  return [
+    isGiven("pkcs11provider") ? needAt("PKCS11Provider", found, true) : null,
+    isGiven("knownhostscommand") ? needAt("KnownHostsCommand", found) : null,
+    isPostQuantum ? needAt("KexAlgorithms", found) : null,
+    isKerberosFirst ? needAt("PreferredAuthentications", found, hasOtherWays) : null,
+  ];
 }
 
+const builtInMethods: readonly string[] = ["publickey", "keyboard-interactive", "password"];
+
 /** Where the setting stands that asks for it. */
-function needAt(keyword: SystemSshKeyword, found: Collected["found"]): SystemSshNeed | null {
+function needAt(keyword: SystemSshKeyword, found: Collected["found"], hasOtherWays = false): SystemSshNeed | null {
   const at = found.get(keyword.toLowerCase())?.[0]?.at;
-  return at === undefined ? null : { kind: "setting", keyword, ...at };
+  return at === undefined ? null : { kind: "setting", keyword, ...at, hasOtherWays };
 }
 
 function strictness(value: string | null): ResolvedLogin["strictHostKeyChecking"] {
@@ -176,7 +183,7 @@ function collect(config: SshConfig, login: Login): Collected {
       // Decided once, where the block begins: what it sets does not undo it.
       const candidate = { original: login.host, hostName, user, localUser: config.desktop.user, isFinal };
       const held = holds(condition, candidate);
-      if (typeof held === "string") undecided ??= { kind: "setting", keyword: held, ...at };
+      if (typeof held === "string") undecided ??= { kind: "setting", keyword: held, ...at, hasOtherWays: false };
       if (held !== true) continue;
       for (const entry of entries) {
         if (entry.kind === "include") {

@@ -20,6 +20,8 @@ export type SystemSshNeed =
       readonly file: string;
       /** Counted from 1. */
       readonly line: number;
+      /** It names one way to log in, and there may be others. */
+      readonly hasOtherWays: boolean;
     }
   /** The key that is needed is a security device's (FIDO): the path of its file, or its name in the agent. */
   | { readonly kind: "security-key"; readonly key: string }

@@ -5,11 +5,12 @@ import { SshError } from "./ssh-error";
 
 /**
  * Settings that hold for the target and for every jump host, whatever the person's config says: what would open a door from the
- * node to the desktop, bind a port here, run a program after the login, or keep a dead link.
+ * node to the desktop, leave it a ticket, bind a port here, run a program after the login, or keep a dead link.
  */
 const always = [
   "ForwardAgent no",
   "ForwardX11 no",
+  "GSSAPIDelegateCredentials no",
   "PermitLocalCommand no",
   "Tunnel no",
   "UpdateHostKeys no",

@@ -23,7 +23,7 @@ type Reading = readonly [RegExp, (found: readonly string[]) => Seen];
  * bad: line 2: Bad configuration option: bogus
  * ```
  */
-const readings: readonly Reading[] = [
+export const readings: readonly Reading[] = [
   [
     /^(\S.*?):? line (\d+): ((?:Bad|Unsupported|invalid|missing|extra|keyword|no argument|Missing|garbage|Invalid).*)$/m,
     ([, file = "", line = "0", problem = ""]) => ({
@@ -41,10 +41,16 @@ const readings: readonly Reading[] = [
   [/^Certificate invalid: (.+)$/m, ([, problem = ""]) => ({ kind: "host-certificate-refused", facts: { problem } })],
   [/REVOKED HOST KEY DETECTED/, () => ({ kind: "host-key-revoked", facts: { where: "known_hosts" } })],
   [
-    /^Offending (?:\S+ key|key for IP) in (.+):(\d+)$/m,
-    ([, file = "", line = ""]) => ({ kind: "host-key-changed", facts: { where: `${file}:${line}` } }),
+    /^Offending (?:(\S+) key|key for IP) in (.+):(\d+)$/m,
+    ([, knownType = "–", file = "", line = ""]) => ({
+      kind: "host-key-changed",
+      facts: { where: `${file}:${line}`, known: "–", knownType },
+    }),
   ],
-  [/HOST IDENTIFICATION HAS CHANGED/, () => ({ kind: "host-key-changed", facts: { where: "known_hosts" } })],
+  [
+    /HOST IDENTIFICATION HAS CHANGED/,
+    () => ({ kind: "host-key-changed", facts: { where: "known_hosts", known: "–", knownType: "–" } }),
+  ],
   [/host key is known for .* and you have requested strict checking/, () => ({ kind: "host-key-unknown" })],
   [/^Host key verification failed/m, () => ({ kind: "host-key-unknown" })],
   [
@@ -62,10 +68,7 @@ const readings: readonly Reading[] = [
       facts: { address, port: Number(port), problem: problem.trim() },
     }),
   ],
-  [
-    /^Unable to negotiate with .*?: (.+)$/m,
-    ([, problem = ""]) => ({ kind: "no-common-algorithm", facts: { problem } }),
-  ],
+  [/^Unable to negotiate with .*?: (.+)$/m, ([, problem = ""]) => ({ kind: "nothing-agreed", facts: { problem } })],
   [/Connection timed out during banner exchange/, () => ({ kind: "silent", facts: { stage: "ssh/stage.login" } })],
   [/^Timeout, server .* not responding/m, () => ({ kind: "silent", facts: { stage: "ssh/stage.keepalive" } })],
   // sshd drops a login beyond its limits without a word.
@@ -77,26 +80,36 @@ const readings: readonly Reading[] = [
     /^(kex_exchange_identification: (?!Connection closed|read: ).+|Bad remote protocol version identification.*|ssh_dispatch_run_fatal: .+)$/m,
     ([, problem = ""]) => ({ kind: "not-ssh", facts: { problem } }),
   ],
-  [/Permission denied \((.*)\)/, ([, problem = ""]) => ({ kind: "login-refused", facts: { problem } })],
-  [/Too many authentication failures/, ([problem = ""]) => ({ kind: "login-refused", facts: { problem } })],
+  [
+    /Permission denied \((.*)\)/,
+    ([, methods = ""]) => ({ kind: "login-refused", facts: { methods: methods.replaceAll(",", ", "), said: "–" } }),
+  ],
+  [/Too many authentication failures/, ([said = ""]) => ({ kind: "login-refused", facts: { methods: "–", said } })],
 ];
 
 /** Why a master ssh ended, from what it wrote; the last line it wrote where nothing better is known. */
 export function errorOf(stderr: string, login: ResolvedLogin): SshError {
   const said = saidIn(stderr);
-  const standard = { address: login.hostName, port: login.port, user: login.user, fingerprint: presentedKey(stderr) };
-  for (const [pattern, read] of readings) {
-    const found = pattern.exec(said);
-    if (found === null) continue;
-    const { kind, facts } = read(found);
-    return new SshError(kind, login.host, inert({ ...standard, problem: found[0].trim(), ...facts }));
+  for (const reading of readings) {
+    const found = reading[0].exec(said);
+    if (found !== null) return errorBy(reading, found, stderr, login);
   }
   const lines = said.split("\n").filter((line) => line.trim() !== "");
   return new SshError(
     "link-lost",
     login.host,
-    inert({ ...standard, problem: lines.at(-1) ?? "ssh/system-ssh.wordless" }),
+    inert({ ...standardFacts(stderr, login), problem: lines.at(-1) ?? "ssh/system-ssh.wordless" }),
   );
+}
+
+export function errorBy([, read]: Reading, found: readonly string[], stderr: string, login: ResolvedLogin): SshError {
+  const { kind, facts } = read(found);
+  const problem = found[0]?.trim() ?? "";
+  return new SshError(kind, login.host, inert({ ...standardFacts(stderr, login), problem, ...facts }));
+}
+
+function standardFacts(stderr: string, login: ResolvedLogin): Readonly<Record<string, Fact>> {
+  return { address: login.hostName, port: login.port, user: login.user, ...presentedKey(stderr) };
 }
 
 /** A server's words are among what ssh says. */
@@ -106,18 +119,25 @@ function inert(facts: Readonly<Record<string, Fact>>): Readonly<Record<string, F
   );
 }
 
-/** Without the lines that tell of every step. */
+/**
+ * Without the lines that tell of every step, and of settings that this ssh was built without, which it passes over:
+ * ```
+ * /home/a/.ssh/config line 2: Unsupported option "afstokenpassing"
+ * ```
+ */
 function saidIn(stderr: string): string {
   return stderr
     .split("\n")
     .map((line) => line.replace(/\r$/, ""))
-    .filter((line) => !/^(debug\d|Transferred|Bytes per second): /.test(line))
+    .filter((line) => !/^(debug\d|Transferred|Bytes per second): | line \d+: Unsupported option "/.test(line))
     .join("\n");
 }
 
 // debug1: Server host key: ssh-ed25519 SHA256:goqxbKKnct94Q0WgXNVhBtEggEzQCwAGUql74W11EwE
-function presentedKey(stderr: string): string {
-  return [...stderr.matchAll(/^debug1: Server host key: \S+ (SHA256:\S+)/gm)].at(-1)?.[1] ?? "";
+function presentedKey(stderr: string): { readonly keyType: string; readonly fingerprint: string } {
+  const [, keyType = "", fingerprint = ""] =
+    [...stderr.matchAll(/^debug1: Server host key: (\S+) (SHA256:\S+)/gm)].at(-1) ?? [];
+  return { keyType, fingerprint };
 }
 
 // debug1: Authentication succeeded (publickey).

@@ -30,9 +30,11 @@ export interface Connection {
 
 /** Which client makes a login, and what decided it: a person, or what the login needs; nothing where neither asks for anything. */
 export type TransportChoice =
+  /** `need`: what asks for the system's ssh, and is done without. */
+  | { readonly kind: "built-in"; readonly isByHand: true; readonly need: SystemSshNeed | null }
   | {
       readonly kind: "built-in";
-      readonly isByHand: boolean;
+      readonly isByHand: false;
       /** The system's ssh was needed and cannot be used on this desktop. */
       readonly insteadOf: { readonly need: SystemSshNeed; readonly problem: Facts } | null;
     }
@@ -59,10 +61,13 @@ export function whyFacts(need: SystemSshNeed | null): Facts {
 export function sentenceOf(choice: TransportChoice): Sentence {
   switch (choice.kind) {
     case "built-in": {
-      const { insteadOf, isByHand } = choice;
-      if (insteadOf !== null)
-        return sentence("ssh/transport.built-in-instead", { ...insteadOf.problem, ...whyFacts(insteadOf.need) });
-      return sentence(isByHand ? "ssh/transport.built-in-by-hand" : "ssh/transport.built-in");
+      if (choice.isByHand)
+        return choice.need === null
+          ? sentence("ssh/transport.built-in-by-hand")
+          : sentence("ssh/transport.built-in-although", whyFacts(choice.need));
+      const { insteadOf } = choice;
+      if (insteadOf === null) return sentence("ssh/transport.built-in");
+      return sentence("ssh/transport.built-in-instead", { ...insteadOf.problem, ...whyFacts(insteadOf.need) });
     }
     case "system":
       return choice.isByHand
@@ -77,7 +82,7 @@ export function transportOf(login: Login, { host, needsSystemSsh: need }: Resolv
     case "system":
       return { kind: "system", isByHand: true, need };
     case "built-in":
-      if (need === null || mayDoWithout(need)) return { kind: "built-in", isByHand: true, insteadOf: null };
+      if (need === null || mayDoWithout(need)) return { kind: "built-in", isByHand: true, need };
       throw new SshError("system-ssh-unavailable", host, {
         ...whyFacts(need),
         problem: "ssh/transport.problem-by-hand",
@@ -93,8 +98,22 @@ export function transportOf(login: Login, { host, needsSystemSsh: need }: Resolv
  * the host, the check of its key or the strength of the exchange would be another than the config says.
  */
 export function mayDoWithout(need: SystemSshNeed): boolean {
-  if (need.kind === "setting") return need.keyword === "PKCS11Provider" || need.keyword === "PreferredAuthentications";
-  return need.kind !== "certificates";
+  return need.kind === "setting" ? need.hasOtherWays : need.kind !== "certificates";
+}
+
+/** The first that must not be passed over; only where there is none, the first of all. */
+export function deciding(needs: readonly (SystemSshNeed | null)[]): SystemSshNeed | null {
+  const given = needs.filter((need) => need !== null);
+  return given.find((need) => !mayDoWithout(need)) ?? given[0] ?? null;
+}
+
+/** The refusal of a login for which the config asks for a way that the built-in client has not says so, and where it was refused. */
+export function withUntried(error: SshError, choice: TransportChoice, target: string): SshError {
+  if (choice.kind === "system" || error.kind !== "login-refused") return error;
+  const need = choice.isByHand ? choice.need : choice.insteadOf?.need;
+  if (need?.kind !== "setting") return error;
+  const facts = { ...error.facts, ...whyFacts(need), hop: error.node };
+  return new SshError("setting-needs-system-ssh", target, facts, error);
 }
 
 /** What a refusal of the built-in client shows to be needed; null for any other. */

@@ -37,6 +37,7 @@ export async function startKerberos(directory: string, account: string): Promise
   dns_canonicalize_hostname = false
   rdns = false
   udp_preference_limit = 1
+  forwardable = true
 [realms]
   ${realm} = {
     kdc = ${kdcAddress}

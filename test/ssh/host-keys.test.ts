@@ -279,7 +279,7 @@ describe.skipIf(systemSshd() === null && process.env.CI !== "true")("host keys, 
     });
     const error = await refusalOf(login(certified, knownHosts()));
     await certified.stop();
-    expect(error.kind).toBe("host-certificate-needed");
+    expect([error.kind, error.facts.hop]).toEqual(["host-certificate-needed", error.node]);
   });
 
   function certificateOnly(home: string): readonly string[] {

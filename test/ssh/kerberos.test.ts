@@ -61,6 +61,29 @@ describe.skipIf(cannotRun && process.env.CI !== "true")("logins by Kerberos on a
     expect(await reach("auto", ["GSSAPIAuthentication no"])).toEqual(refused);
   });
 
+  it("leaves no ticket on the host, also where the config says so", async () => {
+    const first = ["GSSAPIAuthentication yes", "PreferredAuthentications gssapi-with-mic,publickey"];
+    const config = ["Host node", "  HostName 127.0.0.1", `  Port ${sshd.port}`, "  GSSAPIDelegateCredentials yes"];
+    const { node } = world.reach("auto", [...config, ...first.map((line) => `  ${line}`)], {
+      environment: kerberos.client,
+    });
+    const script = 'printf "by %s, ticket at %s" "${SSH_CONNECTION:+ssh}" "$KRB5CCNAME"';
+    expect((await node.read(script, { deadlineMs: 10_000, maxBytes: 1_000 })).stdout).toBe("by ssh, ticket at ");
+    expect(node.transport()?.code).toBe("ssh/transport.system");
+  });
+
+  it("names the host to choose the system's ssh for, and the hop that would take the ticket", async () => {
+    const at = (port: number): readonly string[] => ["  HostName 127.0.0.1", `  Port ${port}`];
+    const bastion = ["Host bastion", ...at(sshd.port), "  GSSAPIAuthentication yes"];
+    const target = ["Host node", ...at(world.servers.plain.port), "  ProxyJump bastion"];
+    const { node } = world.reach("built-in", [...target, ...bastion], { environment: kerberos.client });
+    const refused = await node.ready().then(
+      () => null,
+      (error: unknown) => error,
+    );
+    expect(refused).toMatchObject({ kind: "ticket-needs-system-ssh", node: "node", facts: { hop: "bastion" } });
+  });
+
   it("says that a ticket was not tried where there is no ssh that could use it", async () => {
     const { node } = world.reach(
       "auto",

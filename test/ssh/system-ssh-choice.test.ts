@@ -4,9 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { say } from "../../contract/say";
+import { catalogues } from "../../main/catalogue";
 import { resolveLogin } from "../../main/ssh/resolve-login";
 import { withSecurityKeys } from "../../main/ssh/security-keys";
 import { readSshConfig } from "../../main/ssh/ssh-config";
+import { SshError } from "../../main/ssh/ssh-error";
 import { freePort } from "../lab/free-port";
 import { startSshd, systemSshd, type Sshd } from "../lab/sshd";
 import { startFakeDeviceAgent } from "./fake-device-agent";
@@ -112,6 +115,28 @@ describe("what the config leaves to the system's ssh", () => {
     const text = "Host bastion\n  ProxyCommand nc %h %p\nHost db1\n  ProxyJump bastion\n";
     expect(await needs(text)).toBe("ProxyCommand");
   });
+
+  const card = "PKCS11Provider /usr/lib/opensc-pkcs11.so";
+  const kerberosFirst = "GSSAPIAuthentication yes\nPreferredAuthentications gssapi-with-mic,publickey";
+  const strict = {
+    ProxyCommand: "ProxyCommand nc %h %p",
+    KnownHostsCommand: "KnownHostsCommand /bin/cat /dev/null",
+    KexAlgorithms: "KexAlgorithms sntrup761x25519-sha512@openssh.com",
+    "Match exec": 'Match exec "true"',
+    PreferredAuthentications: "GSSAPIAuthentication yes\nPreferredAuthentications gssapi-with-mic",
+  };
+
+  it("lets nothing that the built-in client may do without hide what must not be passed over, on the host or on a hop", async () => {
+    for (const [keyword, lines] of Object.entries(strict)) {
+      expect([keyword, await needs(`${card}\n${lines}\n`)]).toEqual([keyword, keyword]);
+      for (const mild of [card, kerberosFirst]) {
+        const own = `Host db1\n${mild}\nProxyJump bastion\n`;
+        expect([keyword, await needs(`Host bastion\n${lines}\n${own}`)]).toEqual([keyword, keyword]);
+        const behind = `Host bastion\n${lines}\nHost a\n${mild}\nProxyJump bastion\nHost db1\nProxyJump a\n`;
+        expect([keyword, await needs(behind)]).toEqual([keyword, keyword]);
+      }
+    }
+  });
 });
 
 describe.skipIf(systemSshd() === null && process.env.CI !== "true")("a login whose transport nobody chose", () => {
@@ -142,6 +167,11 @@ describe.skipIf(systemSshd() === null && process.env.CI !== "true")("a login who
     `  Port ${sshd.port}`,
     ...lines.map((line) => `  ${line}`),
   ];
+  const saidOf = (work: Promise<unknown>): Promise<string> =>
+    work.then(
+      () => "no error",
+      (error: unknown) => (error instanceof SshError ? say(catalogues.en, "en", error.sentence) : String(error)),
+    );
   const hears = async (config: readonly string[]): Promise<string> => {
     const { node } = world.reach("auto", config);
     return (await node.read("echo reached", limits)).stdout;
@@ -163,6 +193,9 @@ describe.skipIf(systemSshd() === null && process.env.CI !== "true")("a login who
     expect([device.signed(), asked]).toEqual([1, []]);
     const byHand = world.reach("built-in", lines).node;
     expect(await kindOf(byHand.ready())).toBe("key-needs-system-ssh");
+    const bastion = ["Host bastion", ...lines.slice(1)];
+    const behind = world.reach("built-in", [...hostLines(world, "plain", ["ProxyJump bastion"]), ...bastion]).node;
+    expect(await saidOf(behind.ready())).toMatch(/^bastion refused what was tried.* Choose the system's ssh for node /);
     // What the others take is taken of them, whether or not there is a device.
     const ordinary = world.reach("auto", hostLines(world, "plain", [...keys, `IdentityAgent ${device.path}`])).node;
     await ordinary.ready();
@@ -191,6 +224,36 @@ describe.skipIf(systemSshd() === null && process.env.CI !== "true")("a login who
     expect(await reached(["ProxyCommand nc %h %p"])).toEqual(refused);
     expect(await reached(["KexAlgorithms sntrup761x25519-sha512@openssh.com"])).toEqual(refused);
     expect(await reached(["KnownHostsCommand /bin/cat /dev/null"])).toEqual(refused);
+    const card = "PKCS11Provider /usr/lib/none.so";
+    expect(await reached([card, "KexAlgorithms sntrup761x25519-sha512@openssh.com"])).toEqual(refused);
+    expect(await reached([card, "KnownHostsCommand /bin/cat /dev/null"])).toEqual(refused);
+    expect(await reached(["GSSAPIAuthentication yes", "PreferredAuthentications gssapi-with-mic"])).toEqual(refused);
+  });
+
+  it("does without one way to log in where the built-in client was chosen by hand, says so, and names it in a refusal", async () => {
+    const card = "PKCS11Provider /usr/lib/none.so";
+    const { node } = world.reach("built-in", hostLines(world, "plain", [card]));
+    await node.ready();
+    const { code, facts } = node.transport() ?? { code: "none", facts: {} };
+    expect([code, facts.keyword, facts.line]).toEqual(["ssh/transport.built-in-although", "PKCS11Provider", 4]);
+    const login = { identityFile: world.key("stranger") };
+    const stranger = world.reach("built-in", hostLines(world, "plain", [card]), { login }).node;
+    expect(await saidOf(stranger.ready())).toMatch(/^node refused .* takes: publickey\. .* What PKCS11Provider \(/);
+    const bastion = hostLines(world, "other", ["User nobody-here", card], "bastion");
+    const behind = [...hostLines(world, "plain", ["ProxyJump bastion"]), ...bastion];
+    expect(await saidOf(world.reach("built-in", behind).node.ready())).toMatch(
+      /^bastion refused what was tried for nobody-here.* What PKCS11Provider \(.* Choose the system's ssh for node /,
+    );
+    const kerberosAlone = ["GSSAPIAuthentication yes", "PreferredAuthentications gssapi-with-mic"];
+    const alone = world.reach("built-in", hostLines(world, "plain", kerberosAlone)).node;
+    expect(await kindOf(alone.ready())).toBe("system-ssh-unavailable");
+  });
+
+  it("takes a setting that ssh knows and was built without for no fault of the config", async () => {
+    const { node } = world.reach("system", hostLines(world, "plain", ["AFSTokenPassing no"]), {
+      login: { identityFile: world.key("stranger") },
+    });
+    expect(await kindOf(node.ready())).toBe("login-refused");
   });
 
   it("says that a key was not tried where the ssh that could ask its device is missing", async () => {

@@ -3,7 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Cluster } from "../../contract/inventory";
+import { say } from "../../contract/say";
+import { catalogues } from "../../main/catalogue";
 import { runCommand } from "../../main/cli/command";
+import type { SystemSshNeed } from "../../main/ssh/resolved-login";
+import { sentenceOf } from "../../main/ssh/transport";
 import { systemSshd } from "../lab/sshd";
 import { hostLines, kindOf, makeWorld, type World } from "./transport-world";
 
@@ -40,6 +44,34 @@ describe.skipIf(systemSshd() === null && process.env.CI !== "true")("the transpo
     ]);
     expect(readFileSync(String(facts.file), "utf8")).toContain("ProxyCommand nc");
     expect(await kindOf(world.reach("built-in", command).node.ready())).toBe("system-ssh-unavailable");
+  });
+
+  it("is told in one clause, whatever asks for the system's ssh", () => {
+    const problem = { problem: "ssh/system-ssh.missing" };
+    const needs: readonly SystemSshNeed[] = [
+      { kind: "ticket" },
+      { kind: "certificates" },
+      { kind: "security-key", key: "~/.ssh/id_sk" },
+      { kind: "setting", keyword: "PKCS11Provider", file: "~/.ssh/config", line: 2, hasOtherWays: true },
+    ];
+    const said = needs.map((need) => {
+      const one = sentenceOf({ kind: "built-in", isByHand: false, insteadOf: { need, problem } });
+      return [say(catalogues.en, "en", one), say(catalogues["zh-CN"], "zh-CN", one)];
+    });
+    const missing = "there is no program ssh on this desktop (package openssh-client)";
+    const english = (why: string): string =>
+      `Reached by the built-in client, although ${why} asks for the system's ssh, which cannot be used here: ${missing}`;
+    const chinese = (why: string): string =>
+      `由内置客户端连接，虽然 ${why} 要求使用系统的 ssh，但此处无法使用它：本机没有 ssh 程序（软件包 openssh-client）`;
+    expect(said).toEqual([
+      [english("a Kerberos ticket that the host takes"), chinese("该主机接受的 Kerberos 票据")],
+      [
+        english("the record in known_hosts that knows it by certificates only"),
+        chinese("known_hosts 中仅有的证书记录"),
+      ],
+      [english("the key ~/.ssh/id_sk in a security device"), chinese("安全设备中的密钥 ~/.ssh/id_sk")],
+      [english("PKCS11Provider (~/.ssh/config line 2)"), chinese("PKCS11Provider（~/.ssh/config 第 2 行）")],
+    ]);
   });
 });
 
