@@ -16,13 +16,18 @@ export function say(catalogue: Catalogue, language: Language, { code, facts }: S
       (whole, name: string, format: string | undefined) => {
         const fact = facts[name];
         if (fact === undefined) return whole;
-        const words = typeof fact === "string" ? catalogue[fact === "" ? "assess/none" : fact] : undefined;
+        const words = typeof fact === "string" ? wordsOf(catalogue, fact === "" ? "assess/none" : fact) : undefined;
         if (words === undefined) return sayFact(language, fact, format);
         return depth < deepest ? fill(words, depth + 1) : words;
       },
     );
-  const template = catalogue[code];
+  const template = wordsOf(catalogue, code);
   return template === undefined ? `${code} ${JSON.stringify(facts)}` : fill(template, 0);
+}
+
+/** The words of a code. A slot may be called `constructor`, which every object has a property of. */
+export function wordsOf(catalogue: Catalogue, code: string): string | undefined {
+  return Object.hasOwn(catalogue, code) ? catalogue[code] : undefined;
 }
 
 function sayFact(language: Language, fact: Fact, format: string | undefined): string {

@@ -35,7 +35,7 @@ import { RequestError, type Handlers } from "./answer";
 import type { HostKeyDesk } from "./host-keys";
 import { createImportDesk, withImported } from "./imports";
 import type { KeptSecretsAsker } from "./kept-secrets";
-import { changeLogins } from "./logins";
+import { changeLogins, keptLogins, refuseOtherLogin } from "./logins";
 import type { Passwords } from "./passwords";
 import type { Questions } from "./questions";
 
@@ -83,7 +83,9 @@ export function createHandlers(parts: HandlerParts): CoreHandlers {
   const begun = new Set<string>();
   const begin = (cluster: Cluster): void => {
     begun.add(cluster.clusterId);
-    for (const { node, login } of cluster.nodes) parts.access.know(node, withImported(parts.hosts.read(), login));
+    const logins = keptLogins(parts.inventory.read());
+    for (const { node, login } of cluster.nodes)
+      parts.access.know(node, withImported(parts.hosts.read(), logins.get(node) ?? login));
     parts.monitor.add(cluster);
   };
   const recovering = (): Cluster | null =>
@@ -94,8 +96,7 @@ export function createHandlers(parts: HandlerParts): CoreHandlers {
     const now = { hosts: parts.hosts.read(), clusters: parts.inventory.read() };
     if ((now.hosts === followed.hosts && now.clusters === followed.clusters) || recovering() !== null) return;
     followed = now;
-    for (const { node, login } of now.clusters.flatMap(({ nodes }) => nodes))
-      parts.access.know(node, withImported(now.hosts, login));
+    for (const [node, login] of keptLogins(now.clusters)) parts.access.know(node, withImported(now.hosts, login));
   };
   const fleet = (): ClusterSummary[] => {
     followHosts();
@@ -170,7 +171,9 @@ export function createHandlers(parts: HandlerParts): CoreHandlers {
     "hosts:accept-import": ({ importId }) => Promise.resolve(imports.accept(importId)),
     "discovery:start": (argument) => find(parts, argument),
     "discovery:keep": ({ name, cluster }) => {
-      const { engine, nodes, members } = cluster;
+      const { engine, members } = cluster;
+      const logins = keptLogins(parts.inventory.read());
+      const nodes = cluster.nodes.map(({ node, login }) => ({ node, login: logins.get(node) ?? login }));
       const added: Cluster = { clusterId: randomUUID(), name, engine, nodes, members, addedAt: parts.clock.nowMs() };
       parts.inventory.update((now) => {
         if (now.some((one) => one.name === name))
@@ -245,11 +248,13 @@ async function find(
 ): Promise<Gives<"discovery:start">> {
   const config = await parts.config();
   const hosts = knownHosts(parts, config);
+  const logins = keptLogins(parts.inventory.read());
+  refuseOtherLogin(logins.get(login.host), login);
   return discover(
     {
       engines,
       reach: async (node) => {
-        const login = withImported(parts.hosts.read(), node.login);
+        const login = withImported(parts.hosts.read(), logins.get(node.node) ?? node.login);
         parts.access.know(node.node, login);
         return Promise.resolve({
           access: parts.access.node(node.node),

@@ -3,6 +3,22 @@ import { sentence } from "../../contract/sentence";
 import type { Document } from "../store/durable-file";
 import { RequestError } from "./answer";
 
+/** Of every kept host: a name is one host with one connection, so the cluster that was kept first tells its login for all. */
+export function keptLogins(clusters: readonly Cluster[]): ReadonlyMap<string, Login> {
+  return new Map(
+    [...clusters].reverse().flatMap(({ nodes }) => nodes.map(({ node, login }) => [node, login] as const)),
+  );
+}
+
+/** Throws RequestError where another login is typed for a host that is kept: its connection may be one that a recovery goes by. */
+export function refuseOtherLogin(kept: Login | undefined, typed: Login): void {
+  const differs = (["user", "port", "transport"] as const).some(
+    (key) => typed[key] !== undefined && typed[key] !== kept?.[key],
+  );
+  if (kept !== undefined && differs)
+    throw new RequestError("refused", sentence("request/login-kept", { node: typed.host }));
+}
+
 /**
  * Sets what was chosen of the logins of some hosts of a cluster. A name is one host with one connection, so it changes in every cluster that
  * has it; these are given. Throws RequestError for a name the cluster has not, and while a recovery is under way anywhere.

@@ -35,7 +35,7 @@ export async function gather<F extends SettingFields, P extends Probes>(
     ) as Readings<P>;
     return {
       site,
-      reachability: reachabilityOf(access.state()),
+      reachability: reachabilityOf(access.node, access.state()),
       readings,
       ...(before && { previous: readBefore(readings, before) }),
     };
@@ -71,7 +71,7 @@ export function siteOf<F extends SettingFields>(
   return { member: member.member, node: member.node, settings: settings as Site<F>["settings"] };
 }
 
-function reachabilityOf(state: LinkState): Reachability {
+function reachabilityOf(node: string, state: LinkState): Reachability {
   switch (state.state) {
     case "ready":
       return { state: "reachable", roundTripMs: state.roundTripMs, certifiedUntil: state.certifiedUntil };
@@ -81,7 +81,7 @@ function reachabilityOf(state: LinkState): Reachability {
         reason:
           state.error instanceof SshError
             ? state.error.sentence
-            : sentence("ssh/link-lost", { node: "", problem: state.error.message }),
+            : sentence("ssh/link-lost", { node, problem: state.error.message }),
         since: state.since,
       };
     case "idle":

@@ -187,6 +187,13 @@ export function createRunner(parts: RunnerParts): Runner {
     return runsOf(clusterId).find(isUnsettled) ?? null;
   }
 
+  /** Its hosts may have got other logins since a plan was read; planned with these, the plan comes out different and is refused. */
+  function clusterNow({ clusterId, name }: Cluster): Cluster {
+    const now = parts.clusterOf(clusterId);
+    if (now === null) throw new RecoveryError("not-found", sentence("recovery/cluster-gone", { name }));
+    return now;
+  }
+
   function clusterOfRun(run: RunRecord): Cluster {
     const cluster = parts.clusterOf(run.clusterId);
     if (cluster === null)
@@ -197,12 +204,13 @@ export function createRunner(parts: RunnerParts): Runner {
   return {
     plan: async (cluster, action, target) => {
       mayAct(cluster.clusterId);
-      return keep(() => draftPlan(parts, cluster, action, target, rawRunsOf(cluster.clusterId)));
+      const { clusterId } = cluster;
+      return keep(() => draftPlan(parts, clusterNow(cluster), action, target, rawRunsOf(clusterId)));
     },
     planUndo: async (runId) => {
-      const cluster = clusterOfRun(runNamed(runId));
-      mayAct(cluster.clusterId);
-      return keep(() => draftUndo(parts, cluster, runNamed(runId), rawRunsOf(cluster.clusterId)));
+      const { clusterId } = clusterOfRun(runNamed(runId));
+      mayAct(clusterId);
+      return keep(() => draftUndo(parts, clusterOfRun(runNamed(runId)), runNamed(runId), rawRunsOf(clusterId)));
     },
     approve,
     stop: (runId) => {

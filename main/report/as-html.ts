@@ -8,7 +8,7 @@ import { explainedBy, worstFirst } from "../../contract/findings";
 import type { Finding, Level, NamedFigure } from "../../contract/health";
 import type { RunRecord } from "../../contract/recovery";
 import type { Report } from "../../contract/report";
-import { say } from "../../contract/say";
+import { say, wordsOf } from "../../contract/say";
 import { sentence, type Catalogue, type Sentence } from "../../contract/sentence";
 import { visible } from "../../contract/visible";
 import { reportStyle } from "./style";
@@ -96,7 +96,7 @@ function pageOf(report: Report, catalogue: Catalogue): Page {
       if (figure.state === "none") return `<span class="small">${said(figure.reason)}</span>`;
       const text =
         typeof figure.value === "string"
-          ? (catalogue[figure.value] ?? figure.value)
+          ? (wordsOf(catalogue, figure.value) ?? figure.value)
           : formatUnit(figure.value, figure.unit, report.language);
       return escape(text);
     },

@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import type { Sentence } from "../../contract/sentence";
 import type { Clock } from "../clock";
 import type { Command, DurableState, Limits, LinkState, NodeAccess, Output } from "./access";
@@ -53,6 +54,8 @@ const identityScript = `while read -r key first rest; do case $key in Uid:) echo
 interface Made {
   readonly connection: Connection;
   readonly sessions: Sessions;
+  /** Open ones; what they carry may change the cluster. */
+  readonly streams: Set<Duplex>;
 }
 
 interface Identity {
@@ -97,13 +100,15 @@ export function createNodeLink(parts: NodeLinkParts): NodeLink {
     try {
       const connection = await parts.connect(unwanted.signal);
       const onExhausted = (error: SshError): void => {
+        // A call under way is not cut for want of a session: who is refused after it makes the connection anew.
+        if (opened.streams.size > 0) return;
         lose(opened, error);
         // What it learned of the server's room was learned from shells that do not end.
         places = undefined;
         connection.close();
       };
       const sessions = createSessions(connection, { ...parts, abandoned, onExhausted }, places);
-      const opened: Made = (made = { connection, sessions });
+      const opened: Made = (made = { connection, sessions, streams: new Set() });
       if (closed) throw new SshError("closed", parts.node);
       current = made;
       connection.onLost((error) => lose(opened, error));
@@ -227,7 +232,13 @@ export function createNodeLink(parts: NodeLinkParts): NodeLink {
       within(
         parts.node,
         limits.deadlineMs,
-        async () => (await open()).connection.dial(target, limits.deadlineMs),
+        async () => {
+          const { connection, streams } = await open();
+          const stream = await connection.dial(target, limits.deadlineMs);
+          streams.add(stream);
+          stream.once("close", () => streams.delete(stream));
+          return stream;
+        },
         // A stream that nobody listens to would end this process with its error when the link is lost.
         (late) => void late.destroy(),
       ),

@@ -53,11 +53,13 @@ export function createSessions(
 
   let isEnding = false;
   /** Given up on this connection and not ended yet: each takes a session that is of no use to anybody. */
-  let stuck = 0;
+  const stuck = new Set<ShellProcess>();
+  /** Open, and of use to somebody. */
+  const used = new Set<ShellChannel>();
 
-  /** True where nothing but such shells is left in the room that the server gives. */
+  /** True where nothing but shells that were given up is left in the room that the server gives. */
   function isExhausted(): boolean {
-    return stuck > 0 && room.taken <= stuck && room.places <= stuck;
+    return stuck.size > 0 && used.size === 0 && room.places <= stuck.size;
   }
 
   function refuseAll(error: SshError): never {
@@ -73,7 +75,11 @@ export function createSessions(
       const leave = await room.enter(signal);
       try {
         const channel = await connection.openShell();
-        channel.once("close", leave);
+        used.add(channel);
+        channel.once("close", () => {
+          used.delete(channel);
+          leave();
+        });
         if (!signal.aborted) return channel;
         channel.close();
         throw signal.reason;
@@ -104,7 +110,8 @@ export function createSessions(
       },
       onAbandoned: (shell) => {
         parts.abandoned.add(shell);
-        stuck += 1;
+        used.delete(channel);
+        stuck.add(shell);
       },
     });
     worker = begun;
@@ -129,12 +136,13 @@ export function createSessions(
         const script = framed(endingScript(shell), nonce);
         const heard = { clock, nonce, startedAtMs, onLost: connection.onLost };
         const { ending } = await converse(channel, script, endingLimits, heard);
-        if (ending.kind !== "exited" || ending.code !== 0) return;
+        // One that does not end stays on the list, for the next time, and keeps none of the others there.
+        if (ending.kind !== "exited" || ending.code !== 0) continue;
         parts.abandoned.delete(shell);
-        stuck = Math.max(0, stuck - 1);
+        stuck.delete(shell);
       }
     } catch {
-      // Its read was told long ago, and nobody waits for its end. It stays on the list, for the next time.
+      // No session was to be had. Their reads were told long ago, and nobody waits for their end.
     } finally {
       isEnding = false;
     }

@@ -1,6 +1,6 @@
 import type { Figure } from "../../contract/figure";
 import { formatUnit } from "../../contract/format";
-import { say } from "../../contract/say";
+import { say, wordsOf } from "../../contract/say";
 import { sentence, type Catalogue, type Fact, type Language, type Sentence } from "../../contract/sentence";
 import { visible } from "../../contract/visible";
 import { useStore } from "../state/store";
@@ -30,9 +30,9 @@ export function useWords(): Words {
     known: (figure) =>
       visible(
         typeof figure.value === "string"
-          ? (catalogue[figure.value] ?? figure.value)
+          ? (wordsOf(catalogue, figure.value) ?? figure.value)
           : formatUnit(figure.value, figure.unit, language),
       ),
-    has: (code) => catalogue[code] !== undefined,
+    has: (code) => wordsOf(catalogue, code) !== undefined,
   };
 }

@@ -32,6 +32,13 @@ it("what a role does not have is none, and what was not read is missing", () => 
   expect(silent).toMatchObject({ master: "missing", lagBytes: "missing", slots: "missing", memoryLimit: "missing" });
 });
 
+it("a name that every object has a property of is said as it is", () => {
+  expect(say({ "a/b": "The slot {{slot}}." }, "en", sentence("a/b", { slot: "constructor" }))).toBe(
+    "The slot constructor.",
+  );
+  expect(say({}, "en", sentence("toString"))).toBe("toString {}");
+});
+
 it("a list of nobody is said as none", () => {
   const catalogue = { "assess/none": "none", "a/b": "To spare: {{spare}}." };
   expect(say(catalogue, "en", sentence("a/b", { spare: "" }))).toBe("To spare: none.");

@@ -78,6 +78,24 @@ describe("starting a master whose shard nobody took over", () => {
     expect(warned(looked(false))).toEqual(["R3", ["redis-cluster/warning.starts-empty"]]);
   });
 
+  it("may lose it as well where nobody tells who copies it", () => {
+    const members = killed.map((one): Members[number] => {
+      const { liveness } = one.readings;
+      if (one.site.member === victim) return one;
+      const reason = { code: "ssh/timeout", facts: { node: one.site.node } };
+      const failed = (reading: { readonly evidence: typeof liveness.evidence }) =>
+        ({ kind: "failed", reason, evidence: reading.evidence }) as const;
+      const readings = Object.fromEntries(
+        Object.entries(one.readings).map(([probe, reading]) => [probe, failed(reading)]),
+      ) as unknown as typeof one.readings;
+      return { ...one, readings: { ...readings, liveness: failed(liveness) } };
+    });
+    expect(warned(members)).toEqual([
+      "R3",
+      ["redis-cluster/warning.may-be-copied", "redis-cluster/warning.writes-dropped"],
+    ]);
+  });
+
   it("is no such danger where the look before shows its append-only file", () => {
     expect(warned(looked(true))).toEqual([undefined, []]);
   });

@@ -48,6 +48,21 @@ describe("starting a data server of the sentinels", () => {
     expect(warned(looked(false))).toContain("redis-sentinel/warning.starts-empty");
   });
 
+  it("warns of it as well where nobody tells who copies whom", () => {
+    const silent = snapshotSentinels(
+      recorded("no-quorum-master-killed").map((one) => {
+        if (one.site.member === stoppedIn(killed)) return one;
+        const reason = { code: "ssh/timeout", facts: { node: one.site.node } };
+        const readings = Object.fromEntries(
+          Object.entries(one.readings).map(([probe, { evidence }]) => [probe, { kind: "failed", reason, evidence }]),
+        ) as unknown as typeof one.readings;
+        return { ...one, readings };
+      }),
+    );
+    expect(startMember.plan(silent, stoppedIn(silent)).risk).toBe("R3");
+    expect(warned(silent)).toEqual(["redis-sentinel/warning.may-be-copied", "redis-sentinel/warning.writes-dropped"]);
+  });
+
   it("does not warn of it where another became the master", () => {
     expect(warned(snapshotSentinels(recorded("after-master-killed")))).toEqual([
       "redis-sentinel/warning.writes-dropped",

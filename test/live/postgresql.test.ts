@@ -620,13 +620,15 @@ kill -STOP $(head -1 ${old}/postmaster.pid)`,
     const [damaged = ""] = others(first);
     await sql(first, "create table pages as select generate_series(1, 1000) as n");
     const file = (await sql(first, "select pg_relation_filepath('pages')")).trim();
+    await sql(first, "checkpoint");
     const upTo = (await sql(first, "select pg_current_wal_lsn()")).trim();
-    for (const one of [first, damaged]) await sql(one, "checkpoint");
     await console.until(isWell);
     await lab.run(
       damaged,
       `until [ "$(cd / && runuser -u postgres -- psql -qAtXc "select pg_last_wal_replay_lsn() >= '${upTo}'")" = t ]; do sleep 0.1; done`,
     );
+    // A standby starts at the last checkpoint of its primary that it replayed, and writes the pages changed since then anew.
+    await sql(damaged, "checkpoint");
     mend.push(() => lab.attempt(damaged, `systemctl start ${unit}`));
     await lab.run(
       damaged,

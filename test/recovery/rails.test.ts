@@ -191,6 +191,14 @@ describe("one recovery at a time", () => {
     expect((await here.run()).state).toBe("done");
   });
 
+  it("a plan whose host got another login since it was read is refused, and nothing is sent", async () => {
+    const here = world(two);
+    const plan = await here.plan();
+    here.options.cluster = { ...fakeCluster, nodes: [{ node: "n1", login: { host: "n1", user: "ops" } }] };
+    await expect(here.approve(plan)).rejects.toMatchObject(refusal("recovery/plan-changed"));
+    expect(here.service.sends).toEqual([]);
+  });
+
   it("a run is under way from the approval on, before the journal has a line of it, until it has ended", async () => {
     const here = world(two);
     const { clusterId } = fakeCluster;

@@ -1,4 +1,5 @@
 import { setImmediate as turn } from "node:timers/promises";
+import type { Cluster } from "../../contract/inventory";
 import type { Plan, RunRecord } from "../../contract/recovery";
 import type { AnyEngine } from "../../main/engine/engine";
 import { createRunner, type Runner } from "../../main/recovery/runner";
@@ -29,7 +30,7 @@ export interface World {
   readonly service: FakeService;
   readonly engine: AnyEngine;
   readonly told: RunRecord[];
-  readonly options: { isReadOnly: boolean; reachedAs: string };
+  readonly options: { isReadOnly: boolean; reachedAs: string; cluster: Cluster };
   runner: Runner;
   trust: TrustKeeper;
   /** Plans and gives the plan; throws with the objections. */
@@ -53,7 +54,7 @@ export function world(steps: readonly FakeStep[], switches: Switches = {}, rests
   const service = fakeService(clock, start);
   const engine = fakeEngine(steps, rests);
   const told: RunRecord[] = [];
-  const options = { isReadOnly: false, reachedAs: "root@n1:22" };
+  const options = { isReadOnly: false, reachedAs: "root@n1:22", cluster: fakeCluster };
   let ids = 0;
   let journal = fakeJournal();
 
@@ -70,8 +71,8 @@ export function world(steps: readonly FakeStep[], switches: Switches = {}, rests
       operator: "operator",
       isReadOnly: () => options.isReadOnly,
       engineOf: () => engine,
-      clusterOf: () => fakeCluster,
-      reachedAs: () => Promise.resolve(options.reachedAs),
+      clusterOf: () => options.cluster,
+      reachedAs: ({ nodes }) => Promise.resolve(nodes[0]?.login.user ?? options.reachedAs),
       announce: (run) => told.push(run),
       lookEveryMs: 500,
       barred: null,

@@ -30,7 +30,7 @@ const packages = {
   // On a person's machine a database server is not installed for a test; that test then says that it was skipped.
   ci: [
     ...["postgresql", "ansible-core", "sudo", "zsh", "mksh", "fish", "tcsh", "busybox", "gnome-keyring", "dbus"],
-    ...["krb5-kdc", "krb5-admin-server", "krb5-user"],
+    ...["redis-server", "krb5-kdc", "krb5-admin-server", "krb5-user"],
   ],
   // The hosts have their own packages, in a root file system that the lab builds; these are what builds and runs it.
   lab: ["openssh-client", "mmdebstrap", "lxcfs", "nftables", "iproute2", "e2fsprogs", "mount", "util-linux"],

@@ -106,6 +106,16 @@ Host db1 db2
     ]);
   });
 
+  it("stays as it is where another cluster is looked for on a kept host, which is not reached in a second way", async () => {
+    const login = { host: "db1", user: "somebody-else" };
+    await expect(core.ask("discovery:start", { discoveryId: "other", login })).rejects.toThrow("request/login-kept");
+    const before = kept()[0]?.[0];
+    const found = { ...clusters[1]!, nodes: [{ node: "db1", login }], suggestedName: "found", problems: [] };
+    const { clusterId } = await core.ask("discovery:keep", { name: "found", cluster: found });
+    expect(kept().at(-1)).toEqual([before]);
+    await core.ask("cluster:forget", { clusterId });
+  });
+
   it("stays as it is for a host, a port or a client there is not", async () => {
     const before = kept();
     expect((await evenkeel(core.directory, "login", "orders-1", "db9", "--port", "22"))[1]).toEqual([

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -275,6 +276,25 @@ const reads: readonly ConformanceCase[] = [
       return [given, refused, next === shell];
     },
     expected: ["deadline", "channel-refused", false],
+  },
+  {
+    title: "cuts no stream for want of a session, and makes the connection anew when none is open",
+    run: async (world, transport) => {
+      const { node, access } = world.reach(transport, hostLines(world, "single"));
+      const stream = await node.dial({ kind: "tcp", host: "127.0.0.1", port: world.echo.port }, limits);
+      const given = await kindOf(node.read(world.blocking, { ...limits, deadlineMs: 500 }));
+      const refused = await kindOf(node.read("echo x", limits));
+      const heard = once(stream, "data");
+      stream.write("still here");
+      const said = String((await heard)[0]);
+      const closed = once(stream, "close");
+      stream.destroy();
+      await closed;
+      const refusedAnew = await kindOf(node.read("echo x", limits));
+      access.hurry(["node"]);
+      return [given, refused, said, refusedAnew, (await node.read("echo x", limits)).stdout];
+    },
+    expected: ["deadline", "channel-refused", "still here", "channel-refused", "x\n"],
   },
   {
     title: "tells the account and whether it is root",

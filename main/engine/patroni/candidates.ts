@@ -22,8 +22,10 @@ export function obstaclesTo(snapshot: PatroniSnapshot, target: PatroniMember): r
   return reasons;
 }
 
+export const synchronousRoles: ReadonlySet<string> = new Set(["sync_standby", "quorum_standby"]);
+
 export function isSynchronous({ listed }: PatroniMember): boolean {
-  return listed !== null && ["sync_standby", "quorum_standby"].includes(listed.role);
+  return listed !== null && synchronousRoles.has(listed.role);
 }
 
 function lagObstacle(snapshot: PatroniSnapshot, target: PatroniMember): Sentence | null {

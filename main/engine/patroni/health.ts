@@ -1,7 +1,7 @@
 import type { FindingCode, Subject } from "../../../contract/health";
 import { sentence, type Fact } from "../../../contract/sentence";
 import type { HealthRule, Sighting } from "../engine";
-import { candidatesOf, isSynchronous } from "./candidates";
+import { candidatesOf, isSynchronous, synchronousRoles } from "./candidates";
 import { isStoreGone, storeSaid } from "./store";
 import {
   answering,
@@ -307,7 +307,8 @@ export const patroniHealth: readonly Rule[] = [
   whole("patroni/SynchronousTooFew", "watch", (snapshot) => {
     const leader = soleLeader(snapshot);
     if (leader === null || snapshot.settings?.isSynchronous !== true) return null;
-    const has = snapshot.members.filter(isSynchronous).length;
+    // By the list, which may name members that are not kept here.
+    const has = (snapshot.view?.members ?? []).filter(({ role }) => synchronousRoles.has(role)).length;
     const wanted = snapshot.settings.synchronousCount;
     if (has === 0 || has >= wanted) return null;
     return { facts: { leader: leader.member, has, wanted }, evidence: evidenceOf([leader], "cluster", "settings") };

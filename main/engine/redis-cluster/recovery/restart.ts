@@ -50,11 +50,12 @@ export const startNode: RecoveryAction<ClusterSnapshot> = {
     if (node === null) return nothingToDo;
     const joined: readonly Claim[] = [holds.joined(target)];
     const emptied = emptiedBy(snapshot, node);
+    const starts = snapshot.leading === null ? "may-be-copied" : "starts-empty";
     return {
       steps: steps.start(node, [], joined),
       warnings: [
         ...(emptied.length > 0
-          ? [sentence("redis-cluster/warning.starts-empty", { member: target, replicas: emptied.join(", ") })]
+          ? [sentence(`redis-cluster/warning.${starts}`, { member: target, replicas: emptied.join(", ") })]
           : []),
         ...(lostMasters(snapshot).includes(target)
           ? []
@@ -69,9 +70,12 @@ export const startNode: RecoveryAction<ClusterSnapshot> = {
 
 /** Who copies a master that may start without its data, and loses its own by that. */
 function emptiedBy(snapshot: ClusterSnapshot, node: ClusterNode): readonly string[] {
-  const shard = snapshot.shards.find(({ master }) => master.id === node.id);
-  if (shard === undefined || !mayStartEmpty(node)) return [];
-  return shard.replicas.filter(({ id }) => !isStopped(snapshot, id)).map((one) => nameOf(snapshot, one));
+  if (!mayStartEmpty(node)) return [];
+  // Nobody tells who copies whom: it may be any that is not known to be stopped.
+  if (snapshot.leading === null)
+    return snapshot.nodes.filter((one) => one !== node && one.standing.kind !== "stopped").map(({ member }) => member);
+  const replicas = snapshot.shards.find(({ master }) => master.id === node.id)?.replicas ?? [];
+  return replicas.filter(({ id }) => !isStopped(snapshot, id)).map((one) => nameOf(snapshot, one));
 }
 
 /** One that this desktop does not see may well run. */

@@ -67,11 +67,12 @@ export const startMember: RecoveryAction<SentinelSnapshot> = {
     if (one === null) return nothingToDo;
     const back = backInPlace(snapshot, one);
     const emptied = one.kind === "data" ? emptiedBy(snapshot, one) : [];
+    const starts = isUntoldWhoCopies(snapshot) ? "may-be-copied" : "starts-empty";
     return {
       steps: steps.start(one, [], back),
       warnings: [
         ...(emptied.length > 0
-          ? [sentence("redis-sentinel/warning.starts-empty", { member: target, replicas: namesOf(emptied) })]
+          ? [sentence(`redis-sentinel/warning.${starts}`, { member: target, replicas: namesOf(emptied) })]
           : []),
         ...(one.kind === "data" ? [sentence("redis-sentinel/warning.writes-dropped", { member: target })] : []),
       ],
@@ -82,11 +83,18 @@ export const startMember: RecoveryAction<SentinelSnapshot> = {
   },
 };
 
+/** No sentinel and no data server tells who copies whom. */
+function isUntoldWhoCopies(snapshot: SentinelSnapshot): boolean {
+  return snapshot.told === null && snapshot.data.every((one) => replicationOf(one) === null);
+}
+
 /** Who copies a master that may start without its data, and loses its own by that. */
 function emptiedBy(snapshot: SentinelSnapshot, one: DataServer): readonly DataServer[] {
   const { announced } = one.site.settings;
   const isMaster =
-    snapshot.told?.address === announced || replicasOf(snapshot).some((replica) => sourceOf(replica) === announced);
+    isUntoldWhoCopies(snapshot) ||
+    snapshot.told?.address === announced ||
+    replicasOf(snapshot).some((replica) => sourceOf(replica) === announced);
   return isMaster && mayStartEmpty(one) ? snapshot.data.filter((other) => other !== one && !isGone(other)) : [];
 }
 
