@@ -125,6 +125,9 @@ async function judge(
   isRefusal: boolean,
 ): Promise<boolean> {
   const { step } = stepAt(live.run(), index);
+  // A step that changes nothing leaves nothing to see: whether it was done only its node tells.
+  if (!step.changes && problem !== null)
+    return halt(parts, live, work, index, isRefusal ? "broken" : "unknown", problem, null, output);
   const until = parts.clock.monotonicMs() + step.deadlineMs;
   let missing: Sentence;
   do {

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { z } from "zod";
 import { reachabilitySchema } from "../../contract/health";
 import { memberSchema } from "../../contract/inventory";
-import { sentenceSchema } from "../../contract/sentence";
+import { sentence, sentenceSchema } from "../../contract/sentence";
 import type { Engine, MemberReadings, SettingFields } from "../../main/engine/engine";
 import type { Evidence } from "../../contract/figure";
 import { evidenceId, type Probes, type Reading, type Readings } from "../../main/probe/probe";
@@ -107,7 +107,7 @@ function replayFolder<F extends SettingFields, P extends Probes>(
     const site = siteOf(engine, member);
     const readings = Object.entries(engine.probes(site)).map(([name, probe]): readonly [string, Reading<unknown>] => {
       const taken = probes[name];
-      if (taken === undefined) throw new Error(`${directory}: the recording has no probe ${name}; record it anew`);
+      if (taken === undefined) return [name, notAsked(member.node, member.member, name)];
       const raw = taken.reason === undefined ? readFileSync(rawFile(directory, member.member, name), "utf8") : "";
       const evidence = (outcome: Evidence["outcome"]): Evidence => ({
         id: evidenceId(member.node, member.member, name),
@@ -127,4 +127,14 @@ function replayFolder<F extends SettingFields, P extends Probes>(
     });
     return { site, reachability, readings: Object.fromEntries(readings) as Readings<P> };
   });
+}
+
+/** A recording older than the probe does not tell, as a host that does not answer does not: missing, with a reason, and never a value. */
+function notAsked(node: string, member: string, probe: string): Reading<unknown> {
+  const id = evidenceId(node, member, probe);
+  return {
+    kind: "failed",
+    reason: sentence("probe/not-told"),
+    evidence: { id, node, ask: probe, outcome: "failed", takenAt: 0, tookMs: 0, rawBytes: 0 },
+  };
 }

@@ -1,10 +1,11 @@
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import type { Step } from "../../main/engine/engine";
 import { engines, hostEngine } from "../../main/engine/registry";
 import { NotThere, ParseError } from "../../main/probe/probe";
 import { siteOf } from "../../main/monitor/gather";
-import { casesOf, casesRoot, neutralRoot, rawFile, readCase } from "./case";
+import { casesOf, casesRoot, neutralRoot, rawFile, readCase, replay } from "./case";
 import { judge, type Judged } from "./judged";
 
 const needed = ["healthy", "one-node-silent", "refused", "garbled"];
@@ -65,6 +66,30 @@ describe.each([hostEngine, ...engines].map((engine) => ({ id: engine.id, engine 
     expect(Object.keys(excused).filter((code) => seen.has(code))).toEqual([]);
   });
 
+  it.each(names)("%s: no step of a plan is taken for done by what must be so before it", (name) => {
+    const judgedBefore = engine.open((opened) => {
+      const snapshot = opened.snapshot(replay(opened, name));
+      return opened.recoveries.flatMap((recovery) =>
+        recovery.objections(snapshot).length > 0
+          ? []
+          : recovery
+              .targets(snapshot)
+              .filter(({ objections }) => objections.length === 0)
+              .flatMap(({ target }) => recovery.plan(snapshot, target).steps)
+              .flatMap((step) => [
+                ...(leavesSomething(step) ? [step] : []),
+                ...(step.undo.kind === "by" ? [step.undo] : []),
+              ])
+              .filter(({ stillSafe, achieved }) => {
+                const before = new Set(stillSafe.map((claim) => JSON.stringify(claim)));
+                return achieved.every((claim) => before.has(JSON.stringify(claim)));
+              })
+              .map(({ title }) => title.code),
+      );
+    });
+    expect(judgedBefore).toEqual([]);
+  });
+
   it("reads every recording cut short at any place without a fault of its own", () => {
     for (const name of names) {
       for (const { member, probes } of readCase(id, name).members) {
@@ -79,6 +104,11 @@ describe.each([hostEngine, ...engines].map((engine) => ({ id: engine.id, engine 
     }
   });
 });
+
+/** What leaves nothing to take back may leave nothing to see. */
+function leavesSomething({ changes, undo }: Step): boolean {
+  return changes && undo.kind !== "needless";
+}
 
 function expected(engine: string, name: string): Judged | null {
   const file = expectedFile(engine, name);

@@ -22,6 +22,8 @@ export interface FakeStep {
   readonly undo: "by" | "needless" | "none";
   /** Switches that must be as named just before the step is sent. */
   readonly needs?: Readonly<Record<string, boolean>>;
+  /** Turns nothing on: only its node tells whether it was done. */
+  readonly waits?: true;
 }
 
 export const fakeCluster: Cluster = {
@@ -44,14 +46,14 @@ const judge = judgeBy<Switches>({
 
 /** An engine whose one recovery turns switches on, one a step. */
 export function fakeEngine(steps: readonly FakeStep[], restsOn: Readonly<Record<string, boolean>> = {}): AnyEngine {
-  const planned = steps.map(({ name, undo, needs = {} }): Step => ({
+  const planned = steps.map(({ name, undo, needs = {}, waits }): Step => ({
     title: sentence("fake/turn-on", { name }),
     node: "n1",
     effect: turn(name, true),
-    changes: true,
+    changes: waits === undefined,
     deadlineMs: 1_000,
     stillSafe: Object.entries(needs).map(([one, value]) => isSet(one, value)),
-    achieved: [isSet(name, true)],
+    achieved: waits === undefined ? [isSet(name, true)] : [],
     undo:
       undo === "by"
         ? {

@@ -246,6 +246,11 @@ describe.skipIf(why !== null)(`etcd on the lab ${why ?? ""}`, () => {
     expect(run.steps.map(({ step }) => step.title.code)).toContain("etcd/step.disarm");
   });
 
+  async function memberId(asked: string, member: string): Promise<string> {
+    const list = await ctl(asked, "member list");
+    return new RegExp(`^([0-9a-f]+), started, ${member},`, "m").exec(list)?.[1] ?? "";
+  }
+
   /** The hosts' disks are too small for two copies with the room that etcd sets aside in each. */
   async function roomForTwo(host: string): Promise<void> {
     await lab.run(host, "rm -f /var/lib/etcd/default/member/wal/*.tmp");
@@ -259,20 +264,48 @@ describe.skipIf(why !== null)(`etcd on the lab ${why ?? ""}`, () => {
     await lab.faults.kill(dead, "etcd");
     mend.push(() => lab.faults.revive(dead, "etcd"));
     await roomForTwo(dead);
+    const id = await memberId(first, dead);
+    // What an earlier replacement would have left.
+    await lab.run(dead, `mkdir /var/lib/etcd/default.kept-${id}`);
     await console.until((now) => offers(now, "etcd/replace-member").includes(dead));
     const run = await console.recover("etcd/replace-member", dead);
     expect(outcome(run)).toBe("done");
     expect(run.steps.map(({ step }) => step.title.code)).toEqual(
       ["letLinksSettle", "remove", "keepAside", "add", "startAnew"].map((step) => `etcd/step.${step}`),
     );
-    expect(await lab.run(dead, "ls /var/lib/etcd")).toContain(".kept-");
+    expect(await lab.run(dead, `ls /var/lib/etcd/default.kept-${id}-2`)).toContain("member");
+    expect(await lab.run(dead, `ls /var/lib/etcd/default.kept-${id}`)).toBe("");
+  });
+
+  it("live: etcd / replace-member: where the data cannot be kept aside it ends there and adds nobody, and a second one goes on from it", async () => {
+    const first = await wellLeader();
+    const [dead = ""] = others(first);
+    await lab.faults.kill(dead, "etcd");
+    mend.push(() => lab.faults.revive(dead, "etcd"));
+    await roomForTwo(dead);
+    // Its account may then rename nothing in there.
+    await lab.run(dead, "chown root /var/lib/etcd; chmod 755 /var/lib/etcd");
+    mend.push(() => lab.run(dead, "chown etcd /var/lib/etcd"));
+    await console.until((now) => offers(now, "etcd/replace-member").includes(dead));
+    const run = await console.recover("etcd/replace-member", dead);
+    expect([run.state, ...run.steps.map(({ step, state }) => `${step.title.code} ${state}`)]).toEqual([
+      "failed",
+      "etcd/step.letLinksSettle kept",
+      "etcd/step.remove kept",
+      "etcd/step.keepAside broken",
+      "etcd/step.add skipped",
+      "etcd/step.startAnew skipped",
+    ]);
+    expect((await ctl(first, "member list")).trim().split("\n")).toHaveLength(2);
+    await lab.run(dead, "chown etcd /var/lib/etcd");
+    expect(outcome(await console.recover("etcd/replace-member", dead))).toBe("done");
+    expect(await lab.run(dead, "ls /var/lib/etcd")).toContain("default.kept-removed");
   });
 
   it("live: etcd / member-removed: one that was taken out by hand is named and put in again", async () => {
     const first = await wellLeader();
     const [gone = ""] = others(first);
-    const list = await ctl(first, "member list");
-    const [, id = ""] = new RegExp(`^([0-9a-f]+), started, ${gone},`, "m").exec(list) ?? [];
+    const id = await memberId(first, gone);
     // Refused by etcd itself while a link is younger than five seconds.
     await lab.run(
       first,

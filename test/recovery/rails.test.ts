@@ -42,6 +42,33 @@ describe("what a plan rests on", () => {
   });
 });
 
+describe("a wait, which changes nothing and leaves nothing to see", () => {
+  const steps: readonly FakeStep[] = [
+    { name: "wait", undo: "needless", waits: true },
+    { name: "b", undo: "by" },
+  ];
+
+  it.each([
+    ["problem-without-effect", "failed", "broken"],
+    ["lost-without-effect", "in-doubt", "unknown"],
+  ] as const)("is not taken for done when its node says %s, and nothing follows", async (fault, state, step) => {
+    const here = world(steps);
+    here.service.faults.set("turn on wait", fault);
+    const run = await here.run();
+    expect([run.state, run.steps.map((one) => one.state), here.service.sends]).toEqual([
+      state,
+      [step, "skipped"],
+      ["turn on wait"],
+    ]);
+  });
+
+  it("is done when its node says so", async () => {
+    const here = world(steps);
+    const run = await here.run();
+    expect(run.steps.map((one) => one.state)).toEqual(["kept", "kept"]);
+  });
+});
+
 describe("an approval", () => {
   it("names the fingerprint that was shown", async () => {
     const here = world(two);

@@ -30,6 +30,11 @@ export const etcdSettings = {
 
 export type EtcdSite = Site<typeof etcdSettings>;
 
+/** Without a slash behind it, so that a name made from it lies beside it; empty where it is not known. */
+export function dataDirectoryOf({ settings }: EtcdSite): string {
+  return settings.dataDirectory.replace(/\/+$/, "");
+}
+
 export function loginOf({ settings }: EtcdSite): HttpLogin {
   const { host, port, tls, serverName, caFile, certFile, keyFile } = settings;
   return {

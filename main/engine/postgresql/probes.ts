@@ -1,4 +1,5 @@
 import { sentence } from "../../../contract/sentence";
+import { availableBytesIn } from "../../probe/parse/free-space";
 import { countOf } from "../../probe/parse/key-values";
 import { parseRows, type Row } from "../../probe/parse/rows";
 import { NotThere, ParseError, type Probe } from "../../probe/probe";
@@ -242,18 +243,10 @@ export interface WalDisk {
   readonly availableBytes: number;
 }
 
-/**
- * ```
- * Filesystem     1024-blocks     Used Available Capacity Mounted on
- * /dev/vda         263112772 12018700  83000000      13% /
- * ```
- * Or `closed` where the login may not look into the data directory: whether pg_wal leads to another disk is not known then.
- */
+/** `closed` where the login may not look into the data directory: whether pg_wal leads to another disk is not known then. */
 export function parseWalDisk(text: string): WalDisk {
   if (text.trim() === "closed") throw new NotThere(sentence("postgresql/wal-directory-closed"));
-  const found = /\s\d+\s+\d+\s+(\d+)\s+\d+%\s/.exec(text);
-  if (found === null) throw new ParseError("the free space where pg_wal is", text);
-  return { availableBytes: countOf("free space", found[1]) * 1024 };
+  return { availableBytes: availableBytesIn("the free space where pg_wal is", text) };
 }
 
 /** Walks the data directory on the server's side, so it is asked rarely. */

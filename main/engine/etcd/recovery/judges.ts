@@ -1,6 +1,7 @@
 import { sentence, type Fact, type Sentence } from "../../../../contract/sentence";
 import type { Claim, Judge } from "../../engine";
 import { controlOf } from "../../service";
+import type { DataDirectory } from "../probes";
 import {
   alarmsOf,
   answering,
@@ -44,6 +45,10 @@ export const holds = {
   linksKept: (member: string, without: string, pid: number, breaks: string): Claim =>
     sentence("etcd/holds.links-kept", { member, without, pid, breaks }),
   votes: (member: string): Claim => sentence("etcd/holds.votes", { member }),
+  /** Its data lie under this name, and nothing lies where they were. */
+  keptAside: (member: string, kept: string): Claim => sentence("etcd/holds.kept-aside", { member, kept }),
+  putBack: (member: string, kept: string): Claim => sentence("etcd/holds.put-back", { member, kept }),
+  emptied: (member: string): Claim => sentence("etcd/holds.emptied", { member }),
 } as const;
 
 const memberOf = (facts: Facts): string => String(facts.member);
@@ -130,7 +135,24 @@ export const etcdJudges: Readonly<Record<string, Judge<EtcdSnapshot>>> = {
       ? null
       : sentence("etcd/does-not-vote", { member: memberOf(facts) });
   },
+  "etcd/holds.kept-aside": (now, facts) =>
+    directoryAsClaimed(now, facts, ({ isThere, kept }, name) => !isThere && kept.includes(name), "etcd/not-kept-aside"),
+  "etcd/holds.put-back": (now, facts) =>
+    directoryAsClaimed(now, facts, ({ isThere, kept }, name) => isThere && !kept.includes(name), "etcd/not-put-back"),
+  "etcd/holds.emptied": (now, facts) => directoryAsClaimed(now, facts, ({ isThere }) => !isThere, "etcd/data-there"),
 };
+
+function directoryAsClaimed(
+  now: EtcdSnapshot,
+  facts: Facts,
+  isSo: (directory: DataDirectory, name: string) => boolean,
+  otherwise: string,
+): Sentence | null {
+  const directory = memberIn(now, memberOf(facts))?.directory;
+  if (directory?.kind !== "value") return sentence("etcd/directory-not-seen", { member: memberOf(facts) });
+  const kept = String(facts.kept ?? "");
+  return isSo(directory.value, kept.slice(kept.lastIndexOf("/") + 1)) ? null : sentence(otherwise, facts);
+}
 
 function leaderNames(now: EtcdSnapshot): readonly string[] {
   return answering(now)

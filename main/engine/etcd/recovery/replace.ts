@@ -2,12 +2,15 @@ import { sentence, type Sentence } from "../../../../contract/sentence";
 import type { Claim, Effect, RecoveryAction, Step } from "../../engine";
 import { controlOf, startEffect } from "../../service";
 import { decimalId } from "../probes";
+import { dataDirectoryOf } from "../settings";
 import { leaderOf, memberIn, votersOf, type Answering, type EtcdMember, type EtcdSnapshot } from "../snapshot";
 import { controlObjections, holds, layoutOf, linksOf, majorityWithout } from "./judges";
 import { call, none, nothingToDo } from "./steps";
 
 /** etcd asks for five. */
 const settleSeconds = 6;
+/** etcd sets 64 MiB aside for its log at its start, and as much again for the next piece of it. */
+const logBytes = 2 * (64 << 20);
 
 /**
  * Takes a dead member out and puts it in again with an empty directory, its old one kept aside. Out first and then in: the other way
@@ -32,19 +35,25 @@ export const replaceMember: RecoveryAction<EtcdSnapshot> = {
     if (leader === null || target === null || peerUrl === null) return nothingToDo;
     const links = linksOf(snapshot, leader.member, targetName);
     if ("code" in links) return nothingToDo;
-    const kept = holds.linksKept(leader.member, targetName, links.pid, links.breaks);
+    const linked = holds.linksKept(leader.member, targetName, links.pid, links.breaks);
     const listed = snapshot.listed?.find(({ id }) => id === target.id);
     const { member } = target;
+    const isThere = target.directory.kind === "value" && target.directory.value.isThere;
+    const empty = isThere ? [] : [holds.emptied(member)];
+    const aside = keptDirectory(target);
     return {
       steps: [
-        letLinksSettle(leader, target, kept),
-        ...(listed === undefined ? [] : [remove(leader, target, listed.id, kept)]),
-        keepAside(target),
+        letLinksSettle(leader, target, linked),
+        ...(listed === undefined ? [] : [remove(leader, target, listed.id, [linked, ...empty])]),
+        ...(isThere ? [keepAside(target, aside, listed === undefined ? [linked] : [])] : []),
         add(leader, target, peerUrl),
         startAnew(snapshot, target, peerUrl),
       ],
       warnings: [
-        sentence("etcd/warning.kept-aside", { member, kept: keptDirectory(target) }),
+        ...(isThere ? [sentence("etcd/warning.kept-aside", { member, kept: aside })] : []),
+        ...(target.room.kind === "value"
+          ? []
+          : [sentence("etcd/warning.disk-unknown", { member, neededBytes: neededBytes(leader) })]),
         sentence("etcd/warning.no-loss-allowed"),
       ],
       restsOn: layoutOf(snapshot),
@@ -63,7 +72,7 @@ function objectionsTo(snapshot: EtcdSnapshot, target: EtcdMember): readonly Sent
     ...controlObjections(target),
     ...(risk === null ? [] : [risk]),
     ...(links !== null && "code" in links ? [links] : []),
-    ...(site.settings.dataDirectory === "" ? [sentence("etcd/directory-unknown", { member })] : []),
+    ...directoryObjections(target, leader),
     ...(peerUrlOf(snapshot, target) === null ? [sentence("etcd/peer-unknown", { member })] : []),
     // Its file would win over what is told it for this one start.
     ...(site.settings.configuredBy === "file" ? [sentence("etcd/start-by-hand", { member })] : []),
@@ -71,6 +80,27 @@ function objectionsTo(snapshot: EtcdSnapshot, target: EtcdMember): readonly Sent
       ? [sentence("etcd/start-by-hand", { member })]
       : []),
   ];
+}
+
+/** What would stop it after the member was taken out. */
+function directoryObjections(
+  { member, site, directory, room }: EtcdMember,
+  leader: Answering | null,
+): readonly Sentence[] {
+  const path = dataDirectoryOf(site);
+  if (path === "") return [sentence("etcd/directory-unknown", { member })];
+  if (directory.kind !== "value") return [sentence("etcd/directory-not-seen", { member })];
+  if (room.kind !== "value") return [];
+  const { availableBytes, isMountPoint } = room.value;
+  if (isMountPoint) return [sentence("etcd/directory-is-mount-point", { member, directory: path })];
+  return leader !== null && availableBytes < neededBytes(leader)
+    ? [sentence("etcd/disk-too-full", { member, availableBytes, neededBytes: neededBytes(leader) })]
+    : [];
+}
+
+/** For the new copy beside the old one. */
+function neededBytes({ standing }: Answering): number {
+  return standing.status.dbBytes + logBytes;
 }
 
 /** As the cluster lists it; one that was removed is reached the way the others are, at its own host. */
@@ -85,28 +115,28 @@ function peerUrlOf(snapshot: EtcdSnapshot, target: EtcdMember): string | null {
  * Out is taken at once, and in only where every link is five seconds old: without this wait a member that came back a moment ago would
  * leave the cluster smaller by one and the dead one outside.
  */
-function letLinksSettle(leader: Answering, { member }: EtcdMember, kept: Claim): Step {
+function letLinksSettle(leader: Answering, { member }: EtcdMember, linked: Claim): Step {
   return {
     title: sentence("etcd/step.letLinksSettle", { leader: leader.member, seconds: settleSeconds }),
     node: leader.node,
     effect: { kind: "run", command: { argv: ["sleep", String(settleSeconds)], runAs: leader.site.settings.account } },
     changes: false,
     deadlineMs: 30_000,
-    stillSafe: [holds.stopped(member), kept],
-    // There is nothing to see of a wait; what it was for is asked before the next step.
+    stillSafe: [holds.stopped(member), linked],
+    // There is nothing to see of a wait but its own end; what it was for is asked before the next step.
     achieved: [],
     undo: { kind: "needless", reason: sentence("etcd/no-undo.waited", { member }) },
   };
 }
 
-function remove(leader: Answering, { member }: EtcdMember, id: string, kept: Claim): Step {
+function remove(leader: Answering, { member }: EtcdMember, id: string, also: readonly Claim[]): Step {
   return {
     title: sentence("etcd/step.remove", { member, id }),
     node: leader.node,
     effect: call(leader, "/v3/cluster/member/remove", { ID: decimalId(id) }),
     changes: true,
     deadlineMs: 30_000,
-    stillSafe: [holds.stopped(member), holds.majorityWithout(member), holds.leads(leader.member), kept],
+    stillSafe: [holds.stopped(member), holds.majorityWithout(member), holds.leads(leader.member), ...also],
     achieved: [holds.notListed(id)],
     undo: none("etcd/no-undo.removed", member),
   };
@@ -119,42 +149,46 @@ function add(leader: Answering, { member }: EtcdMember, peerUrl: string): Step {
     effect: call(leader, "/v3/cluster/member/add", { peerURLs: [peerUrl] }),
     changes: true,
     deadlineMs: 30_000,
-    stillSafe: [holds.stopped(member), holds.allInSync()],
+    stillSafe: [holds.stopped(member), holds.emptied(member), holds.allInSync()],
     achieved: [holds.waitsFor(peerUrl)],
     undo: none("etcd/no-undo.added", member),
   };
 }
 
-function keptDirectory({ site, id }: EtcdMember): string {
-  return `${site.settings.dataDirectory}.kept-${id ?? "removed"}`;
+/** A name that nothing has yet: a member that was removed has no id to tell its data by, and may be replaced more than once. */
+function keptDirectory({ site, id, directory }: EtcdMember): string {
+  const taken = directory.kind === "value" ? directory.value.kept : [];
+  const first = `${dataDirectoryOf(site)}.kept-${id ?? "removed"}`;
+  let free = first;
+  for (let number = 2; taken.some((name) => free.endsWith(`/${name}`)); number += 1) free = `${first}-${number}`;
+  return free;
 }
 
 /** Nothing is deleted: the directory gets another name beside the old one. */
-function keepAside(target: EtcdMember): Step {
-  const { member, node, site } = target;
-  const { dataDirectory, account } = site.settings;
-  const kept = keptDirectory(target);
-  const script = '[ ! -e "$2" ] && { [ ! -e "$1" ] || mv "$1" "$2"; }';
+function keepAside({ member, node, site }: EtcdMember, kept: string, also: readonly Claim[]): Step {
+  const directory = dataDirectoryOf(site);
+  const script = `[ ! -e "$2" ] && [ ! -L "$2" ] || { echo "$2 is there already." >&2; exit 1; }
+mv -T "$1" "$2"`;
   const move = (from: string, to: string): Effect => ({
     kind: "run",
-    command: { argv: ["/bin/sh", "-c", script, "sh", from, to], runAs: account },
+    command: { argv: ["/bin/sh", "-c", script, "sh", from, to], runAs: site.settings.account },
   });
   return {
     title: sentence("etcd/step.keepAside", { member, kept }),
     node,
-    effect: move(dataDirectory, kept),
+    effect: move(directory, kept),
     changes: true,
     deadlineMs: 30_000,
-    stillSafe: [holds.stopped(member)],
-    achieved: [holds.stopped(member)],
+    stillSafe: [holds.stopped(member), ...also],
+    achieved: [holds.keptAside(member, kept)],
     undo: {
       kind: "by",
       title: sentence("etcd/step.putBack", { member, kept }),
       node,
-      effect: move(kept, dataDirectory),
+      effect: move(kept, directory),
       deadlineMs: 30_000,
-      stillSafe: [holds.stopped(member)],
-      achieved: [holds.stopped(member)],
+      stillSafe: [holds.stopped(member), holds.keptAside(member, kept)],
+      achieved: [holds.putBack(member, kept)],
     },
   };
 }
@@ -186,7 +220,7 @@ function startAnew(snapshot: EtcdSnapshot, target: EtcdMember, peerUrl: string):
         : startUnitAnew(control.kind === "systemd" ? control.unit : "etcd.service", cluster),
     changes: true,
     deadlineMs: 90_000,
-    stillSafe: [holds.waitsFor(peerUrl)],
+    stillSafe: [holds.waitsFor(peerUrl), holds.emptied(member)],
     achieved: [holds.inSync(member), holds.votes(member)],
     undo: none("etcd/no-undo.started", member),
   };
