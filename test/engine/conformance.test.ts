@@ -1,12 +1,13 @@
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { explainedBy, worstFirst } from "../../contract/findings";
 import type { Step } from "../../main/engine/engine";
 import { engines, hostEngine } from "../../main/engine/registry";
 import { NotThere, ParseError } from "../../main/probe/probe";
 import { siteOf } from "../../main/monitor/gather";
 import { casesOf, casesRoot, neutralRoot, rawFile, readCase, replay } from "./case";
-import { judge, type Judged } from "./judged";
+import { assessCase, judge, type Judged } from "./judged";
 
 const needed = ["healthy", "one-node-silent", "refused", "garbled"];
 /** Writes what the engines say now as the expectation, to be read before it is kept: `EVENKEEL_EXPECT=write`. */
@@ -34,6 +35,12 @@ describe.each([hostEngine, ...engines].map((engine) => ({ id: engine.id, engine 
     const file = expectedFile(id, name);
     if (writes) writeFileSync(file, `${JSON.stringify(judged, null, 2)}\n`);
     expect(JSON.parse(JSON.stringify(judged))).toEqual(JSON.parse(readFileSync(file, "utf8")));
+  });
+
+  it.each(names)("%s loses no finding where one explains another: all are shown or stand under one that is", (name) => {
+    const { findings } = engine.open((opened) => assessCase(opened, name));
+    const told = new Set(worstFirst(findings).flatMap((one) => [one, ...explainedBy(one, findings)]));
+    expect(findings.filter((one) => !told.has(one))).toEqual([]);
   });
 
   it.each(names)("%s names no folder of the machine it was recorded on", (name) => {

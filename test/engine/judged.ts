@@ -1,5 +1,6 @@
 import type { Engine, SettingFields } from "../../main/engine/engine";
 import type { Sentence } from "../../contract/sentence";
+import type { Assessment } from "../../contract/assessment";
 import { assess } from "../../main/assess/assess";
 import { hostEngine } from "../../main/engine/registry";
 import type { Probes } from "../../main/probe/probe";
@@ -32,9 +33,12 @@ export interface Judged {
 const codes = (sentences: readonly Sentence[]): readonly string[] => sentences.map(({ code }) => code);
 
 /** Pure over the recording. */
-export function judge<F extends SettingFields, P extends Probes, S>(engine: Engine<F, P, S>, name: string): Judged {
+export function assessCase<F extends SettingFields, P extends Probes, S>(
+  engine: Engine<F, P, S>,
+  name: string,
+): Assessment {
   const members = replay(engine, name);
-  const assessment = hostEngine.open((host) =>
+  return hostEngine.open((host) =>
     assess({
       cluster: {
         clusterId: "case",
@@ -57,6 +61,10 @@ export function judge<F extends SettingFields, P extends Probes, S>(engine: Engi
       staleAfterMs: 0,
     }),
   );
+}
+
+export function judge<F extends SettingFields, P extends Probes, S>(engine: Engine<F, P, S>, name: string): Judged {
+  const assessment = assessCase(engine, name);
   return {
     level: assessment.level,
     roles: Object.fromEntries(
