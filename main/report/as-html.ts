@@ -117,10 +117,13 @@ function header(page: Page): string {
       ? ""
       : `<p class="missing">${page.said(sentence("report/not-observed", { nodes: coverage.notObserved.join(", ") }))}</p>`;
   const worst = worstFirst(assessment.findings).slice(0, 3);
-  const unknowns =
-    assessment.unknowns === 0 ? "" : ` ${page.said(sentence("report/unknowns", { count: assessment.unknowns }))}`;
+  const verdict = (level: Level, said: string): string =>
+    `<p class="verdict ${level}"><span>${marks[level]}</span> ${said}</p>`;
+  // A level that is only the worst of what could be told must not be read without what could not.
+  const doubts = sentence("report/unknowns", { count: assessment.unknowns });
+  const unknowns = assessment.unknowns === 0 ? "" : `${verdict("unknown", page.said(doubts))} `;
   return `<header><p class="kind">${page.word("report/title")}</p><h1>${escape(assessment.name)}</h1>
-<p class="verdict ${assessment.level}"><span>${marks[assessment.level]}</span> ${page.word(`report/level.${assessment.level}`)}</p>${unknowns}
+${unknowns}${verdict(assessment.level, page.word(`report/level.${assessment.level}`))}
 <ul>${worst.map((one) => `<li>${page.said(one)}</li>`).join("")}</ul>
 <p>${page.said(sentence("report/made", { when, operator, seen, observed: coverage.observed, expected: coverage.expected }))}</p>${silent}</header>`;
 }
