@@ -192,6 +192,22 @@ describe.skipIf(why !== null)(`Redis Cluster on the lab ${why ?? ""}`, () => {
     ]);
   });
 
+  it("live: redis-cluster / G: the logs of all servers explain which master failed and how its replica took over", async () => {
+    const { master, replica } = await pair();
+    const before = await console.read();
+    await killed(master);
+    await console.until((now) => roleOf(now, replica) === "redis-cluster/role.master", 60_000);
+    const { lines, sources } = await console.ask("logs:read", { clusterId: before.clusterId, mostLines: 3_000 });
+    expect(new Set(sources.map(({ reason }) => reason))).toEqual(new Set([null]));
+    // Those of this failover, and not of one before: by the lines of the one that took over, and of the others that voted.
+    const since = lines.filter(({ at }) => at !== null && at >= before.takenAt);
+    const told = (members: readonly string[]): ReadonlySet<string | undefined> =>
+      new Set(since.filter(({ member }) => members.includes(member)).map(({ explanation }) => explanation?.code));
+    expect(told([replica])).toContain("redis-cluster/log.failover-won");
+    const others = told(all.filter((one) => one !== master && one !== replica));
+    for (const code of ["peer-failed", "vote-granted"]) expect(others).toContain(`redis-cluster/log.${code}`);
+  });
+
   it("live: redis-cluster / takeover: where no majority is left a replica takes over without a vote, on a typed line", async () => {
     const { master, replica, seen } = await pair();
     const [second = ""] = masters(seen).filter((one) => one !== master);

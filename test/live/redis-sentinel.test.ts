@@ -189,6 +189,28 @@ describe.skipIf(why !== null)(`Redis Sentinel on the lab ${why ?? ""}`, () => {
     expect(has("SplitView")(seen)).toBe(false);
   });
 
+  it("live: redis-sentinel / G: the logs of all sentinels explain who called the master down, and who was promoted", async () => {
+    const { master, seen: before } = await well();
+    await killed(master, redis);
+    /** What each sentinel's own log explains of this failover, and not of one before. */
+    const told = async (): Promise<readonly ReadonlySet<string | undefined>[]> => {
+      const { lines, sources } = await console.ask("logs:read", { clusterId: before.clusterId, mostLines: 3_000 });
+      expect(new Set(sources.map(({ reason }) => reason))).toEqual(new Set([null]));
+      const since = lines.filter(({ at: when }) => when !== null && when >= before.takenAt);
+      return [...sentinels.values()].map(
+        (one) => new Set(since.filter(({ member }) => member === one).map(({ explanation }) => explanation?.code)),
+      );
+    };
+    const allTell = (code: string, of: Awaited<ReturnType<typeof told>>): boolean =>
+      of.every((codes) => codes.has(`redis-sentinel/log.${code}`));
+    await waitFor(async () => allTell("switched", await told()), 90_000);
+    const codes = await told();
+    expect(allTell("subjectively-down", codes)).toBe(true);
+    const once = new Set(codes.flatMap((of) => [...of]));
+    for (const code of ["objectively-down", "failover-begun", "promoted", "config-taken"])
+      expect(once).toContain(`redis-sentinel/log.${code}`);
+  });
+
   it("live: redis-sentinel / leader-hung: a master that answers nobody is hung, not stopped", async () => {
     const { master } = await well();
     await lab.faults.hang(master, redis);
