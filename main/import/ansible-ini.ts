@@ -1,6 +1,14 @@
-import { addChild, addHosts, emptyInventory, groupOf, setGroupVariable, type Inventory } from "./ansible-inventory";
+import {
+  addChild,
+  addHosts,
+  addProblem,
+  emptyInventory,
+  groupOf,
+  setGroupVariable,
+  type Inventory,
+} from "./ansible-inventory";
 import { iniValue, type Value } from "./ansible-value";
-import { problem, type Position } from "./found";
+import type { Position } from "./found";
 import { hostsOf } from "./host-pattern";
 import { shellWords } from "./shell-words";
 
@@ -39,27 +47,25 @@ export function readAnsibleIni(text: string, file: string): Inventory {
       group = section[1] ?? "";
       const found = stateOf(section[2]);
       // Whatever stands below an unknown section is not taken for hosts.
-      if (found === null) inventory.problems.push(problem(at, "import/section-unknown", { section: section[2] ?? "" }));
+      if (found === null) addProblem(inventory, at, "import/section-unknown", { section: section[2] ?? "" });
       state = found ?? "vars";
       groupOf(inventory, group);
       if (state === "vars") pending.push({ name: group, state, at });
       else declared.add(group);
-    } else if (line.startsWith("[") && line.endsWith("]"))
-      inventory.problems.push(problem(at, "import/section-broken"));
+    } else if (line.startsWith("[") && line.endsWith("]")) addProblem(inventory, at, "import/section-broken");
     else if (state === "hosts") readHost(inventory, group, line, at);
     else if (state === "vars") readVariable(inventory, group, line, at);
     else {
       const child = /^([^:\]\s]+)\s*(?:#.*)?$/.exec(line)?.[1];
-      if (child === undefined) inventory.problems.push(problem(at, "import/group-name-broken"));
+      if (child === undefined) addProblem(inventory, at, "import/group-name-broken");
       else {
-        if (!addChild(inventory, group, child))
-          inventory.problems.push(problem(at, "import/group-in-itself", { group, child }));
+        if (!addChild(inventory, group, child)) addProblem(inventory, at, "import/group-in-itself", { group, child });
         pending.push({ name: child, state, at });
       }
     }
   }
   for (const { name, state: asked, at } of pending)
-    if (!declared.has(name)) inventory.problems.push(problem(at, `import/group-undeclared`, { group: name, asked }));
+    if (!declared.has(name)) addProblem(inventory, at, `import/group-undeclared`, { group: name, asked });
   return inventory;
 }
 
@@ -70,32 +76,34 @@ function stateOf(written: string | undefined): State | null {
 
 function readVariable(inventory: Inventory, group: string, line: string, at: Position): void {
   const middle = line.indexOf("=");
-  if (middle < 0) inventory.problems.push(problem(at, "import/variable-broken"));
-  else setGroupVariable(inventory, group, line.slice(0, middle).trim(), iniValue(line.slice(middle + 1).trim(), at));
+  if (middle < 0) addProblem(inventory, at, "import/variable-broken");
+  else {
+    const value = iniValue(line.slice(middle + 1).trim(), at);
+    setGroupVariable(inventory, group, line.slice(0, middle).trim(), value, at);
+  }
 }
 
 function readHost(inventory: Inventory, group: string, line: string, at: Position): void {
   const words = shellWords(line, true);
   const [written, ...assignments] = words ?? [];
   if (written === undefined) {
-    inventory.problems.push(problem(at, "import/quote-open"));
+    addProblem(inventory, at, "import/quote-open");
     return;
   }
   const found = hostsOf(written);
   const isBroken = found === null || (written.endsWith(":") && found.port === null) || written === "---";
   if (isBroken) {
-    inventory.problems.push(problem(at, "import/host-pattern-broken", { pattern: written }));
+    addProblem(inventory, at, "import/host-pattern-broken", { pattern: written });
     return;
   }
   const variables = new Map<string, Value>();
   for (const assignment of assignments) {
     const middle = assignment.indexOf("=");
     if (middle < 0) {
-      inventory.problems.push(problem(at, "import/assignment-broken", { host: written }));
+      addProblem(inventory, at, "import/assignment-broken", { host: written });
       return;
     }
     variables.set(assignment.slice(0, middle), iniValue(assignment.slice(middle + 1), at));
   }
-  const port: Value | null = found.port === null ? null : { kind: "plain", value: found.port, at };
-  addHosts(inventory, group, found.names, port, variables);
+  addHosts(inventory, group, { ...found, variables, at });
 }

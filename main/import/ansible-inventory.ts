@@ -1,7 +1,16 @@
 import type { ImportProblem } from "../../contract/hosts";
+import type { Fact } from "../../contract/sentence";
 import type { Value, Variables } from "./ansible-value";
-import { problem } from "./found";
-import { createBudget, stepsOfEdge, stepsOfGroup, stepsOfHost, type Budget } from "./too-much";
+import { problem, type Position } from "./found";
+import {
+  createBudget,
+  stepsOfEdge,
+  stepsOfGroup,
+  stepsOfHost,
+  stepsOfProblem,
+  stepsOfVariable,
+  type Budget,
+} from "./too-much";
 
 export interface Group {
   readonly name: string;
@@ -27,6 +36,17 @@ export function emptyInventory(): Inventory {
   return inventory;
 }
 
+/** What cannot be understood is kept too, and an alias leads to it as often as to anything else. */
+export function addProblem(
+  inventory: Inventory,
+  at: Position,
+  code: string,
+  facts: Readonly<Record<string, Fact>> = {},
+): void {
+  inventory.budget.spend(stepsOfProblem, at);
+  inventory.problems.push(problem(at, code, facts));
+}
+
 export function groupOf(inventory: Inventory, name: string): Group {
   const known = inventory.groups.get(name);
   if (known !== undefined) return known;
@@ -36,15 +56,16 @@ export function groupOf(inventory: Inventory, name: string): Group {
   return group;
 }
 
-/** Sets a group's variable; its priority is no variable to Ansible, and must be a whole number. */
-export function setGroupVariable(inventory: Inventory, group: string, name: string, value: Value): void {
+/** Sets a group's variable, for what stands at this place; its priority is no variable to Ansible, and must be a whole number. */
+export function setGroupVariable(inventory: Inventory, group: string, name: string, value: Value, at: Position): void {
   const { variables } = groupOf(inventory, group);
+  inventory.budget.spend(stepsOfVariable, at);
   if (name !== "ansible_group_priority") {
     variables.set(name, value);
     return;
   }
   const priority = value.kind === "plain" ? wholeNumber(value.value) : null;
-  if (priority === null) inventory.problems.push(problem(value.at, "import/priority-no-number", { group }));
+  if (priority === null) addProblem(inventory, value.at, "import/priority-no-number", { group });
   else groupOf(inventory, group).priority = priority;
 }
 
@@ -54,19 +75,22 @@ function wholeNumber(value: string | number | boolean | null): number | null {
   return value === null ? null : Math.trunc(Number(value));
 }
 
+/** Hosts as one entry names them. */
+export interface WrittenHosts {
+  readonly names: readonly string[];
+  /** Behind the name. */
+  readonly port: number | null;
+  readonly variables: Variables;
+  readonly at: Position;
+}
+
 /** Adds hosts to a group. A port behind a name counts only where the host is named for the first time, as in Ansible. */
-export function addHosts(
-  inventory: Inventory,
-  group: string,
-  names: readonly string[],
-  port: Value | null,
-  variables: Variables,
-): void {
-  inventory.budget.spend(names.length * (stepsOfHost + variables.size));
+export function addHosts(inventory: Inventory, group: string, { names, port, variables, at }: WrittenHosts): void {
+  inventory.budget.spend(names.length * (stepsOfHost + variables.size * stepsOfVariable), at);
   for (const name of names) {
     const known = inventory.hosts.get(name);
     const own = known ?? new Map<string, Value>();
-    if (known === undefined && port !== null) own.set("ansible_port", port);
+    if (known === undefined && port !== null) own.set("ansible_port", { kind: "plain", value: port, at });
     for (const [key, value] of variables) own.set(key, value);
     inventory.hosts.set(name, own);
     groupOf(inventory, group).hosts.add(name);

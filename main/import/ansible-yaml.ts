@@ -1,6 +1,13 @@
-import { addChild, addHosts, emptyInventory, groupOf, setGroupVariable, type Inventory } from "./ansible-inventory";
+import {
+  addChild,
+  addHosts,
+  addProblem,
+  emptyInventory,
+  groupOf,
+  setGroupVariable,
+  type Inventory,
+} from "./ansible-inventory";
 import type { Value } from "./ansible-value";
-import { problem } from "./found";
 import { hostsOf } from "./host-pattern";
 import { stepsOfGroup } from "./too-much";
 import { readYaml, type YamlFile } from "./yaml-reader";
@@ -20,19 +27,18 @@ import { readYaml, type YamlFile } from "./yaml-reader";
  */
 export function readAnsibleYaml(text: string, file: string): Inventory {
   const inventory = emptyInventory();
-  const yaml = readYaml(text, file);
+  const yaml = readYaml(text, file, inventory.budget);
   if ("what" in yaml) {
     inventory.problems.push(yaml);
     return inventory;
   }
   const groups = yaml.entries(yaml.root);
-  if (groups === null || groups.length === 0)
-    inventory.problems.push(problem({ file, line: null }, "import/yaml-no-groups"));
+  if (groups === null || groups.length === 0) addProblem(inventory, { file, line: null }, "import/yaml-no-groups");
   else if (groups.some(({ key }) => key === "plugin"))
-    inventory.problems.push(problem({ file, line: null }, "import/yaml-plugin"));
+    addProblem(inventory, { file, line: null }, "import/yaml-plugin");
   else
     for (const { key, keyNode, value } of groups)
-      if (key === null) inventory.problems.push(problem(yaml.positionOf(keyNode), "import/yaml-key-no-text"));
+      if (key === null) addProblem(inventory, yaml.positionOf(keyNode), "import/yaml-key-no-text");
       else readGroup(inventory, yaml, key, value, keyNode, 0);
   return inventory;
 }
@@ -49,11 +55,12 @@ function readGroup(
   depth: number,
 ): string | null {
   // An alias may lead to the same group again and again, each time below another.
-  inventory.budget.spend(stepsOfGroup);
+  const at = yaml.positionOf(keyNode);
+  inventory.budget.spend(stepsOfGroup, at);
   const sections = yaml.entries(body);
   const isEmpty = isNothing(yaml, body);
   if ((sections === null && !isEmpty) || depth > deepestGroups) {
-    inventory.problems.push(problem(yaml.positionOf(keyNode), "import/yaml-no-group", { group: name }));
+    addProblem(inventory, at, "import/yaml-no-group", { group: name });
     return null;
   }
   groupOf(inventory, name);
@@ -61,14 +68,11 @@ function readGroup(
     if (isNothing(yaml, value)) continue;
     const entries = yaml.entries(value) ?? soleName(yaml, value, key);
     if (entries === null || (key !== "vars" && key !== "children" && key !== "hosts"))
-      inventory.problems.push(
-        problem(yaml.positionOf(sectionKey), "import/yaml-section", { section: key ?? "?", group: name }),
-      );
+      addProblem(inventory, yaml.positionOf(sectionKey), "import/yaml-section", { section: key ?? "?", group: name });
     else
       for (const entry of entries) {
-        if (entry.key === null)
-          inventory.problems.push(problem(yaml.positionOf(entry.keyNode), "import/yaml-key-no-text"));
-        else if (key === "vars") setGroupVariable(inventory, name, entry.key, yaml.value(entry.value));
+        if (entry.key === null) addProblem(inventory, yaml.positionOf(entry.keyNode), "import/yaml-key-no-text");
+        else if (key === "vars") setGroupVariable(inventory, name, entry.key, yaml.value(entry.value), at);
         else if (key === "hosts") readHost(inventory, yaml, name, entry.key, entry.value, entry.keyNode);
         else readChild(inventory, yaml, name, { ...entry, key: entry.key }, depth);
       }
@@ -101,7 +105,7 @@ function readChild(
 ): void {
   const child = readGroup(inventory, yaml, key, value, keyNode, depth + 1);
   if (child !== null && !addChild(inventory, group, child))
-    inventory.problems.push(problem(yaml.positionOf(keyNode), "import/group-in-itself", { group, child }));
+    addProblem(inventory, yaml.positionOf(keyNode), "import/group-in-itself", { group, child });
 }
 
 function readHost(
@@ -115,11 +119,12 @@ function readHost(
   const at = yaml.positionOf(keyNode);
   const found = hostsOf(written);
   const entries = isNothing(yaml, body) ? [] : yaml.entries(body);
-  if (found === null) inventory.problems.push(problem(at, "import/host-pattern-broken", { pattern: written }));
-  else if (entries === null) inventory.problems.push(problem(at, "import/yaml-host", { host: written }));
+  if (found === null) addProblem(inventory, at, "import/host-pattern-broken", { pattern: written });
+  else if (entries === null) addProblem(inventory, at, "import/yaml-host", { host: written });
   else {
+    // Also where the range comes to no host at all.
+    inventory.budget.spend(entries.length, at);
     const variables = new Map<string, Value>(entries.map(({ key, value }) => [key ?? "", yaml.value(value)]));
-    const port: Value | null = found.port === null ? null : { kind: "plain", value: found.port, at };
-    addHosts(inventory, group, found.names, port, variables);
+    addHosts(inventory, group, { ...found, variables, at });
   }
 }

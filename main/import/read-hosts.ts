@@ -9,6 +9,7 @@ import { readCsvHosts } from "./csv-hosts";
 import { nothingRead, problem, type FoundHosts } from "./found";
 import { TooMuch } from "./too-much";
 import { readVariableFolders } from "./variable-folders";
+import { mostYamlBytes } from "./yaml-reader";
 
 export interface ReadFile {
   readonly format: ImportFormat;
@@ -22,8 +23,6 @@ export interface OwnConfig {
 }
 
 const mostBytes = 16 * 2 ** 20;
-/** Of YAML, whose reading takes seconds a megabyte while everything else waits. */
-const mostYamlBytes = 4 * 2 ** 20;
 const mostProblems = 500;
 
 /** Reads the hosts a file names. Never throws for what is in the file, or for a file that cannot be read. */
@@ -32,7 +31,7 @@ export async function readHosts(path: string, asked: ImportFormat | null, own: O
   if (typeof text !== "string") return { format: asked ?? formatOf(path, ""), found: text };
   const format = asked ?? formatOf(path, text);
   const found = await hostsIn(text, path, format, own).catch((error: unknown) => {
-    if (error instanceof TooMuch) return nothingRead(problem({ file: path, line: null }, error.message));
+    if (error instanceof TooMuch) return nothingRead(problem(error.at ?? { file: path, line: null }, error.message));
     throw error;
   });
   return { format, found: { ...found, unreadable: few(found.unreadable, path), notTaken: few(found.notTaken, path) } };
@@ -101,7 +100,7 @@ function formatOf(path: string, text: string): ImportFormat {
 
 async function joined(inventory: Inventory, path: string): Promise<FoundHosts> {
   const groups = [...inventory.groups.keys()];
-  const folders = await readVariableFolders(dirname(path), groups, [...inventory.hosts.keys()]);
+  const folders = await readVariableFolders(dirname(path), groups, [...inventory.hosts.keys()], inventory.budget);
   const found = ansibleHosts(inventory, folders.variables, path);
   // A file of variables that cannot be read may hold the port or the user of any host: none of the hosts is known then.
   const isUnsure = folders.unreadable.length > 0;

@@ -5,13 +5,11 @@ import type { FolderVariables } from "./ansible-inventory";
 import type { Value, Variables } from "./ansible-value";
 import { readBounded } from "./bounded-file";
 import { problem } from "./found";
-import { TooMuch } from "./too-much";
-import { readYaml } from "./yaml-reader";
+import { stepsOfVariable, TooMuch, type Budget } from "./too-much";
+import { mostYamlBytes, readYaml } from "./yaml-reader";
 
 /** The file's own name first, then with these ends; the first that is there is taken. */
 const ends = ["", ".yml", ".yaml", ".json"];
-/** Together; more is no set of variables any more, and it stands in this process's memory. */
-const mostBytes = 16 * 2 ** 20;
 /** In the directories of groups and hosts together. */
 const mostNames = 10_000;
 
@@ -28,8 +26,9 @@ export async function readVariableFolders(
   directory: string,
   groups: readonly string[],
   hosts: readonly string[],
+  budget: Budget,
 ): Promise<FoundFolders> {
-  const reader = createReader();
+  const reader = createReader(budget);
   const ofGroups = await reader.folder(join(directory, "group_vars"), groups);
   const ofHosts = await reader.folder(join(directory, "host_vars"), hosts);
   return {
@@ -45,10 +44,11 @@ interface Reader {
   readonly sealed: ImportProblem[];
 }
 
-function createReader(): Reader {
+function createReader(budget: Budget): Reader {
   const unreadable: ImportProblem[] = [];
   const sealed: ImportProblem[] = [];
-  let leftBytes = mostBytes;
+  /** Of all files together, so that many of them take no longer than one. */
+  let leftBytes = mostYamlBytes;
   let leftNames = mostNames;
 
   /** A file, or the files of a directory in the order of their names, hidden ones and backups left out. */
@@ -58,7 +58,7 @@ function createReader(): Reader {
     const names = [...(await readdir(path))].sort();
     // Links to one another can make more of a few directories than there is time for.
     leftNames -= 1 + names.length;
-    if (leftNames < 0) throw new TooMuch();
+    if (leftNames < 0) throw new TooMuch({ file: path, line: null });
     for (const name of names) {
       if (name.startsWith(".") || name.endsWith("~")) continue;
       const below = join(path, name);
@@ -85,7 +85,7 @@ function createReader(): Reader {
     if (found.kind !== "read") {
       const isTooLarge = found.kind === "too-large";
       const what = isTooLarge ? "import/folders-too-large" : "import/no-plain-file";
-      unreadable.push(problem(whole, what, isTooLarge ? { mostBytes } : {}));
+      unreadable.push(problem(whole, what, isTooLarge ? { mostBytes: mostYamlBytes } : {}));
       return new Map();
     }
     leftBytes -= found.bytes.length;
@@ -99,13 +99,14 @@ function createReader(): Reader {
       sealed.push(problem({ file, line: null }, "import/file-sealed"));
       return new Map();
     }
-    const yaml = readYaml(text, file);
+    const yaml = readYaml(text, file, budget);
     if ("what" in yaml) {
       unreadable.push(yaml);
       return new Map();
     }
     const entries = yaml.root === null ? [] : yaml.entries(yaml.root);
     if (entries === null) unreadable.push(problem({ file, line: null }, "import/variables-no-mapping"));
+    budget.spend((entries ?? []).length * stepsOfVariable, whole);
     return new Map((entries ?? []).map(({ key, value }): [string, Value] => [key ?? "", yaml.value(value)]));
   }
 

@@ -12,7 +12,7 @@ import {
 import type { ImportProblem } from "../../contract/hosts";
 import type { Value } from "./ansible-value";
 import { problem, type Position } from "./found";
-import { createBudget, type Budget } from "./too-much";
+import type { Budget } from "./too-much";
 
 /** A YAML file of Ansible's: where things stand in it, and its values without opening anything sealed. */
 export interface YamlFile {
@@ -29,6 +29,9 @@ export interface Entry {
   readonly keyNode: unknown;
   readonly value: unknown;
 }
+
+/** More is not read: reading YAML takes seconds a megabyte while everything else waits. */
+export const mostYamlBytes = 4 * 2 ** 20;
 
 const unclear = "import/yaml.unclear";
 const yamlProblems: Readonly<Record<ErrorCode, string>> = {
@@ -57,8 +60,8 @@ const yamlProblems: Readonly<Record<ErrorCode, string>> = {
   UNEXPECTED_TOKEN: "import/yaml.unexpected",
 };
 
-/** Reads as YAML 1.1, as Ansible does: `yes` is true and `022` is 18. */
-export function readYaml(text: string, file: string): YamlFile | ImportProblem {
+/** Reads as YAML 1.1, as Ansible does: `yes` is true and `022` is 18. What its aliases multiply is spent from the budget. */
+export function readYaml(text: string, file: string, budget: Budget): YamlFile | ImportProblem {
   const lines = new LineCounter();
   const sealed = ["!vault", "!vault-encrypted"].map((tag) => ({ tag, resolve: () => sealedMark }));
   const open = { tag: "!unsafe", resolve: (written: string) => written };
@@ -78,7 +81,7 @@ export function readYaml(text: string, file: string): YamlFile | ImportProblem {
     const start = (node as Node | null)?.range?.[0];
     return { file, line: start === undefined ? null : lines.linePos(start).line };
   };
-  const nodes: Nodes = { targets: targetsOf(document), known: new Map(), budget: createBudget() };
+  const nodes: Nodes = { targets: targetsOf(document), known: new Map(), positionOf, budget };
   return {
     root: document.contents as Node | null,
     positionOf,
@@ -94,6 +97,7 @@ interface Nodes {
   readonly targets: ReadonlyMap<unknown, Node>;
   /** Of mappings that were read: an alias may lead to one a thousand times. */
   readonly known: Map<unknown, readonly Entry[] | null>;
+  readonly positionOf: (node: unknown) => Position;
   readonly budget: Budget;
 }
 
@@ -131,7 +135,7 @@ function entriesOf(nodes: Nodes, written: unknown): readonly Entry[] | null {
     const name = keyOf(key);
     if (name !== "<<") found.set(name ?? key, { key: name, keyNode: key, value });
   }
-  nodes.budget.spend(found.size);
+  nodes.budget.spend(found.size, nodes.positionOf(node));
   const entries = [...found.values()];
   nodes.known.set(node, entries);
   return entries;
@@ -142,7 +146,7 @@ function mergedIn(nodes: Nodes, value: unknown): readonly Entry[] {
   const merged = isMap(node)
     ? (entriesOf(nodes, node) ?? [])
     : (node?.items ?? []).flatMap((one) => entriesOf(nodes, one) ?? []);
-  nodes.budget.spend(merged.length);
+  nodes.budget.spend(merged.length, nodes.positionOf(value));
   return merged;
 }
 

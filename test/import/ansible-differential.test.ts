@@ -243,7 +243,8 @@ async function compare(
     }
     const path = join(directory, file);
     const inventory = read(text, path);
-    const folders = await readVariableFolders(directory, [...inventory.groups.keys()], [...inventory.hosts.keys()]);
+    const { groups, hosts, budget } = inventory;
+    const folders = await readVariableFolders(directory, [...groups.keys()], [...hosts.keys()], budget);
     // An inventory without hosts is refused by Ansible here, and is an empty one to us.
     if (inventory.problems.length === 0 && inventory.hosts.size === 0) return false;
     const expected = levelled(await byAnsible(path));

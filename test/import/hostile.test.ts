@@ -75,6 +75,43 @@ describe("a file that means harm", () => {
     ]);
   });
 
+  it("is refused where aliases or ranges give many groups or hosts many variables, at the first that is too much", async () => {
+    const variables = Array.from({ length: 20_000 }, (_, at) => `a${at}: 1`).join(", ");
+    const refused = { code: "import/too-much", facts: {} };
+    const groups = `g0: {vars: &v {${variables}}}\n${lines(300, (at) => `g${at + 1}: {vars: *v}`)}\n`;
+    // Of fifty million steps each takes four hundred thousand, and a thousand or two for itself.
+    const ofGroups = put("groups.yml", groups);
+    expect((await read(ofGroups)).unreadable).toEqual([{ file: ofGroups, line: 125, what: refused }]);
+    const hosts = `all:\n  hosts:\n    h0: &v {${variables}}\n${lines(300, (at) => `    h${at + 1}: *v`)}\n`;
+    const ofHosts = put("hosts.yml", hosts);
+    expect((await read(ofHosts)).unreadable).toEqual([{ file: ofHosts, line: 121, what: refused }]);
+    const ranged = put("hosts", `db1\nh[0:9999] ${lines(400, (at) => `a${at}=1`).replaceAll("\n", " ")}\n`);
+    expect((await read(ranged)).unreadable).toEqual([{ file: ranged, line: 2, what: refused }]);
+    const noText = `g0: {vars: &v {${"? [] : 1, ".repeat(5_000)}}}\n${lines(300, (at) => `g${at + 1}: {vars: *v}`)}\n`;
+    expect((await read(put("no-text.yml", noText))).unreadable).toMatchObject([{ line: 1, what: refused }]);
+  });
+
+  it("is refused where the YAML among the variables is more than may be read, or comes to more, in all its files together", async () => {
+    const hosts = put("hosts", "db1\n");
+    const comment = (bytes: number): string => `# ${"x".repeat(bytes)}\n`;
+    put("group_vars/all/a.yml", `${comment(3 * 2 ** 20)}ansible_user: ops\n`);
+    expect((await read(hosts)).hosts[0]?.login.user).toBe("ops");
+    const second = put("group_vars/all/b.yml", `${comment(2 ** 20)}ansible_port: 2222\n`);
+    const large = await read(hosts);
+    expect([large.hosts, large.unreadHosts]).toEqual([[], ["db1"]]);
+    const what = { code: "import/folders-too-large", facts: { mostBytes: 4 * 2 ** 20 } };
+    expect(large.unreadable).toEqual([{ file: second, line: null, what }]);
+    rmSync(join(directory, "group_vars"), { recursive: true });
+    // Four million steps each.
+    const joined = `a: &v {${Array.from({ length: 2_000 }, (_, at) => `a${at}: 1`).join(", ")}}\n<<: [${"*v, ".repeat(2_000)}]\n`;
+    for (let at = 0; at < 14; at += 1) put(`host_vars/db1/${String(at).padStart(2, "0")}.yml`, joined);
+    const many = await read(hosts);
+    expect([many.hosts, many.unreadable]).toMatchObject([
+      [],
+      [{ file: join(directory, "host_vars/db1/12.yml"), line: 2, what: { code: "import/too-much" } }],
+    ]);
+  });
+
   it("is read where one mapping is joined into others again and again, or many aliases lead to one", async () => {
     const joined = (at: number): string => `    l${at + 1}: &l${at + 1} {<<: [${`*l${at}, `.repeat(10)}]}`;
     const text = `all:\n  hosts:\n    l0: &l0 {ansible_port: 22}\n${lines(12, joined)}\n`;
