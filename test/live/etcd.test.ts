@@ -32,6 +32,10 @@ describe.skipIf(why !== null)(`etcd on the lab ${why ?? ""}`, () => {
   const isWell = (seen: Assessment): boolean => verdict(seen).length === 0;
   const leader = (seen: Assessment): string =>
     seen.members.find(({ role }) => role.state === "known" && role.value === "etcd/role.leader")?.member ?? "";
+  const roleOf = (seen: Assessment, member: string): unknown => {
+    const role = seen.members.find((one) => one.member === member)?.role;
+    return role?.state === "known" ? role.value : role?.reason.code;
+  };
   const others = (name: string): string[] => all.filter((one) => one !== name);
   const has =
     (code: string) =>
@@ -316,6 +320,28 @@ describe.skipIf(why !== null)(`etcd on the lab ${why ?? ""}`, () => {
     await roomForTwo(gone);
     await recordCase("member-removed", "One member was removed from the cluster by hand and ended.");
     expect(outcome(await console.recover("etcd/replace-member", gone))).toBe("done");
+  });
+
+  it("live: etcd / promote-learner: a learner that has caught up is given its vote, and not before", async () => {
+    const first = await wellLeader();
+    const [late = ""] = others(first);
+    const id = await memberId(first, late);
+    const patient = (words: string): Promise<string> =>
+      // Refused by etcd itself while a link is younger than five seconds.
+      lab.run(first, `for i in $(seq 60); do ETCDCTL_API=3 etcdctl ${words} && exit; sleep 0.5; done; exit 1`);
+    await lab.run(late, "systemctl stop etcd");
+    await patient(`member remove ${id}`);
+    await lab.run(late, "rm -rf /var/lib/etcd/*");
+    await patient(`member add ${late} --learner --peer-urls=http://${lab.host(late).address}:2380`);
+    await lab.run(
+      late,
+      "sed -i 's/^ETCD_INITIAL_CLUSTER_STATE=.*/ETCD_INITIAL_CLUSTER_STATE=existing/' /etc/default/etcd",
+    );
+    await lab.run(late, "systemctl reset-failed etcd; systemctl start etcd");
+    const seen = await console.until((now) => offers(now, "etcd/promote-learner").includes(late), 60_000);
+    expect(roleOf(seen, late)).toBe("etcd/role.learner");
+    expect(outcome(await console.recover("etcd/promote-learner", late))).toBe("done");
+    expect(roleOf(await console.until(isWell), late)).toBe("etcd/role.follower");
   });
 
   it("live: etcd / corrupt-alarm: a CORRUPT alarm is critical and not cleared by a button", async () => {
