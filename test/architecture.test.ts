@@ -48,6 +48,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "main/ssh/quote",
     "main/engine/engine",
     "main/engine/figure-of",
+    "main/engine/loopback",
     "main/engine/postgresql-server/",
     "main/engine/process-liveness",
     "main/engine/quorum",

@@ -2,6 +2,7 @@ import { sentence, type Sentence } from "../../../contract/sentence";
 import { urlOf } from "../../probe/parse/url";
 import type { NodeAccess } from "../../ssh/access";
 import type { Discovery, DiscoveryAsk, HostProcess, Sighted } from "../engine";
+import { isLoopback } from "../loopback";
 import { controlText } from "../service";
 import { parseMembers, parseStatus, type ListedMember } from "./probes";
 import { gateway, loginOf, type EtcdSite } from "./settings";
@@ -153,10 +154,6 @@ function settingsOf(process: HostProcess, configured: Configured, node: string):
 
 function urlsOf(list: string): readonly URL[] {
   return list.split(",").flatMap((text) => urlOf(text.trim()) ?? []);
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host.startsWith("127.") || host === "[::1]";
 }
 
 /** A service that listens everywhere is dialled at its host's own loopback. */

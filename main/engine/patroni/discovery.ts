@@ -2,6 +2,7 @@ import { sentence, type Sentence } from "../../../contract/sentence";
 import { urlOf } from "../../probe/parse/url";
 import type { NodeAccess } from "../../ssh/access";
 import type { Discovery, DiscoveryAsk, HostProcess, Sighted } from "../engine";
+import { isLoopback } from "../loopback";
 import { controlText } from "../service";
 import { configurationScript, parseConfiguration, type Configuration } from "./configuration";
 import { parseCluster, parseStatus, type ListedMember } from "./probes";
@@ -191,10 +192,6 @@ function namesOf({ name, host, apiUrl }: ListedMember): readonly string[] {
 function addressOf(text: string, standardPort: number): { readonly host: string; readonly port: number } {
   const [, host = text, port] = /^(\[[^\]]+\]|[^:]+):(\d+)$/.exec(text) ?? [];
   return { host: host.replace(/^\[|\]$/g, ""), port: port === undefined ? standardPort : Number(port) };
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host.startsWith("127.") || host === "::1";
 }
 
 /** A service that listens everywhere is dialled at its host's own loopback. */

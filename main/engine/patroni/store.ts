@@ -1,3 +1,4 @@
+import { isLoopback } from "../loopback";
 import { soleLeader, type PatroniMember, type PatroniSnapshot } from "./snapshot";
 
 /** The store as those tell who could be asked for it. */
@@ -23,8 +24,7 @@ export function storeSaid(snapshot: PatroniSnapshot): {
 
 function addressOfStore({ node, site }: PatroniMember): string {
   const { storeHost, storePort } = site.settings;
-  const isLoopback = storeHost === "localhost" || storeHost === "::1" || storeHost.startsWith("127.");
-  return `${isLoopback ? node : storeHost}:${storePort}`;
+  return `${isLoopback(storeHost) ? node : storeHost}:${storePort}`;
 }
 
 /** A store that cannot be reached from its host, or does not answer there, counts as one that is lost to Patroni too. */

@@ -1,6 +1,7 @@
 import type { NodeAccess } from "../../ssh/access";
 import { parsePairLists, parseClients } from "../../probe/parse/redis-lists";
 import type { Discovery, DiscoveryAsk, Sighted } from "../engine";
+import { isLoopback } from "../loopback";
 import {
   callOf,
   foundServers,
@@ -153,10 +154,6 @@ function keysOf({ name, data }: View, node: string): readonly string[] {
     isLoopback(hostOf(address)) ? `${node} ${address}` : address,
   ]);
   return [...new Set(keys)].map((key) => `${name} ${key}`);
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || host.startsWith("127.");
 }
 
 function hostOf(address: string): string {

@@ -1,6 +1,7 @@
 import { sentence, type Sentence } from "../../../contract/sentence";
 import type { NodeAccess } from "../../ssh/access";
 import type { Discovery, DiscoveryAsk, HostProcess, Sighted } from "../engine";
+import { isLoopback } from "../loopback";
 import { controlText } from "../service";
 import { parseConf, parseSrvr } from "./probes";
 import { serversIn, type ListedServer } from "./server-lines";
@@ -160,10 +161,6 @@ function settingsOf(
 function dialled(address: string): string {
   if (address === "" || address === "0.0.0.0") return "127.0.0.1";
   return address === "::" ? "::1" : address;
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host.startsWith("127.") || host === "::1";
 }
 
 function absolute(path: string, { workingDirectory }: HostProcess): string {
