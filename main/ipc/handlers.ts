@@ -4,7 +4,7 @@ import type { Assessment, ClusterSummary } from "../../contract/assessment";
 import type { EventName, EventPayload, Gives, Takes } from "../../contract/channels";
 import { worstFirst } from "../../contract/findings";
 import type { ImportedHost } from "../../contract/hosts";
-import type { Cluster, EngineDescription, KnownHost } from "../../contract/inventory";
+import type { Cluster, EngineDescription, KnownHost, Login } from "../../contract/inventory";
 import type { Preferences } from "../../contract/preferences";
 import type { Report } from "../../contract/report";
 import { sentence } from "../../contract/sentence";
@@ -248,13 +248,14 @@ async function find(
 ): Promise<Gives<"discovery:start">> {
   const config = await parts.config();
   const hosts = knownHosts(parts, config);
-  const logins = keptLogins(parts.inventory.read());
-  refuseOtherLogin(logins.get(login.host), login);
+  // Read at each host: a login that is changed while a cluster is looked for must not be set back.
+  const kept = (node: string): Login | undefined => keptLogins(parts.inventory.read()).get(node);
+  refuseOtherLogin(kept(login.host), login);
   return discover(
     {
       engines,
       reach: async (node) => {
-        const login = withImported(parts.hosts.read(), logins.get(node.node) ?? node.login);
+        const login = withImported(parts.hosts.read(), kept(node.node) ?? node.login);
         parts.access.know(node.node, login);
         return Promise.resolve({
           access: parts.access.node(node.node),
