@@ -2,7 +2,7 @@ import type { Subject } from "../../../contract/health";
 import { sentence } from "../../../contract/sentence";
 import type { HealthRule, Sighting } from "../engine";
 import { numberOf } from "../figure-of";
-import { memberSubject, serverRules } from "../redis-server/health";
+import { lastHeardFacts, linkDownFacts, memberSubject, serverRules } from "../redis-server/health";
 import { evidenceOf, isGone, isUntold, namesOf, replicationOf } from "../redis-server/server";
 import { lagBytes } from "./members";
 import {
@@ -306,7 +306,7 @@ const replicaLinkDown: Rule = {
       const facts = {
         member: node.member,
         master: node.own?.masterId == null ? "?" : nameOfId(snapshot, node.own.masterId),
-        sinceMs: (replication.linkDownSeconds ?? 0) * 1000,
+        ...linkDownFacts("redis-cluster", replication),
       };
       return [{ subject: memberSubject(node), facts, evidence: [node.info.evidence.id] }];
     }),
@@ -320,13 +320,13 @@ const replicaLagging: Rule = {
       const replication = replicationOf(node);
       const bytes = numberOf(lagBytes(snapshot, node));
       if (replication?.role !== "replica" || bytes === null) return [];
-      const silentSeconds = replication.isLinkUp ? (replication.lastHeardSeconds ?? 0) : 0;
-      if (bytes <= replication.backlogBytes * lagWatchShare && silentSeconds <= lagWatchSeconds) return [];
+      const isSilent = replication.isLinkUp && (replication.lastHeardSeconds ?? 0) > lagWatchSeconds;
+      if (bytes <= replication.backlogBytes * lagWatchShare && !isSilent) return [];
       const facts = {
         member: node.member,
         lagBytes: bytes,
         backlogBytes: replication.backlogBytes,
-        silentMs: silentSeconds * 1000,
+        ...lastHeardFacts("redis-cluster", replication),
       };
       const level = bytes > replication.backlogBytes ? "degraded" : "watch";
       return [{ subject: memberSubject(node), facts, evidence: [node.info.evidence.id], level }];

@@ -2,7 +2,7 @@ import type { Subject } from "../../../contract/health";
 import { sentence, type Fact } from "../../../contract/sentence";
 import type { HealthRule, Sighting } from "../engine";
 import { numberOf } from "../figure-of";
-import { memberSubject, serverRules } from "../redis-server/health";
+import { lastHeardFacts, linkDownFacts, memberSubject, serverRules } from "../redis-server/health";
 import { evidenceOf, infoOf, isGone, isUntold, namesOf, replicationOf } from "../redis-server/server";
 import { lagBytes } from "./members";
 import {
@@ -283,7 +283,7 @@ const replicaLinkDown: Rule = {
     const facts = {
       member: server.member,
       master: nameAt(snapshot, sourceOf(server) ?? "?"),
-      sinceMs: (replication.linkDownSeconds ?? 0) * 1000,
+      ...linkDownFacts("redis-sentinel", replication),
     };
     return { facts };
   }),
@@ -296,13 +296,13 @@ const replicaLagging: Rule = {
     const replication = replicationOf(server);
     const bytes = numberOf(lagBytes(snapshot, server));
     if (replication?.role !== "replica" || bytes === null) return null;
-    const silentSeconds = replication.isLinkUp ? (replication.lastHeardSeconds ?? 0) : 0;
-    if (bytes <= replication.backlogBytes * lagWatchShare && silentSeconds <= lagWatchSeconds) return null;
+    const isSilent = replication.isLinkUp && (replication.lastHeardSeconds ?? 0) > lagWatchSeconds;
+    if (bytes <= replication.backlogBytes * lagWatchShare && !isSilent) return null;
     const facts = {
       member: server.member,
       lagBytes: bytes,
       backlogBytes: replication.backlogBytes,
-      silentMs: silentSeconds * 1000,
+      ...lastHeardFacts("redis-sentinel", replication),
     };
     return { facts, level: bytes > replication.backlogBytes ? "degraded" : "watch" };
   }),

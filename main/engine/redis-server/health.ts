@@ -1,4 +1,6 @@
 import type { FindingCode, Level, Subject } from "../../../contract/health";
+import type { Fact } from "../../../contract/sentence";
+import type { RedisInfo } from "../../probe/parse/redis-info";
 import type { HealthRule, Sighting } from "../engine";
 import { evidenceOf, gained, infoOf, isUntold, type RedisServer } from "./server";
 
@@ -9,6 +11,23 @@ const fragmentationFromBytes = 1 << 30;
 const clientsWatchRatio = 0.8;
 const clientsDegradedRatio = 0.95;
 const slowForkMicroseconds = 1_000_000;
+
+type Replica = Extract<RedisInfo["replication"], { readonly role: "replica" }>;
+
+/** For how long a replica's link is down, as facts; one that was never up has no such time. */
+export function linkDownFacts(engine: string, { linkDownSeconds }: Replica): Readonly<Record<string, Fact>> {
+  return linkDownSeconds === null
+    ? { since: `${engine}/link-down.never-up` }
+    : { since: `${engine}/link-down.since`, sinceMs: linkDownSeconds * 1000 };
+}
+
+/** When a replica last heard its master, as facts; of a link that is down nothing is told. */
+export function lastHeardFacts(engine: string, replica: Replica): Readonly<Record<string, Fact>> {
+  if (!replica.isLinkUp) return { heard: `${engine}/heard.link-down` };
+  return replica.lastHeardSeconds === null
+    ? { heard: `${engine}/heard.untold` }
+    : { heard: `${engine}/heard.ago`, silentMs: replica.lastHeardSeconds * 1000 };
+}
 
 type Seen = Omit<Sighting, "subject" | "evidence">;
 
