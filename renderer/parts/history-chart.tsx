@@ -4,6 +4,7 @@ import { Area, AreaChart, ReferenceArea, XAxis, YAxis } from "recharts";
 import type { Assessment } from "../../contract/assessment";
 import type { Unit } from "../../contract/figure";
 import { formatUnit } from "../../contract/format";
+import type { NamedFigure } from "../../contract/health";
 import { seriesId, type History, type HistoryPoint } from "../../contract/history";
 import { useWords } from "../i18n/words";
 import {
@@ -16,6 +17,7 @@ import {
   type Line,
   type Span,
 } from "./history-model";
+import { FigureText } from "./figure-text";
 import { levelColours } from "./level-badge";
 import { useHistory } from "./use-history";
 
@@ -62,7 +64,13 @@ export function HistorySection({ assessment }: { readonly assessment: Assessment
             {word("ui/since", { since: whole.fromMs })}
           </Text>
           {tables.map((table, at) => (
-            <Charts key={at === 0 ? "members" : "nodes"} table={table} history={history} whole={whole} />
+            <Charts
+              key={at === 0 ? "members" : "nodes"}
+              table={table}
+              history={history}
+              whole={whole}
+              now={at === 0 ? assessment.members : assessment.nodes}
+            />
           ))}
         </>
       )}
@@ -114,6 +122,12 @@ function Charts(parts: {
   readonly table: ChartTable;
   readonly history: History;
   readonly whole: Span;
+  /** As they were read last, in the order of the whole table. */
+  readonly now: readonly {
+    readonly figures: readonly NamedFigure[];
+    readonly member?: string;
+    readonly node: string;
+  }[];
 }): ReactElement | null {
   const { word } = useWords();
   const { columns, lines } = parts.table;
@@ -132,10 +146,20 @@ function Charts(parts: {
         <Table.Tbody>
           {lines.map((line) => (
             <Table.Tr key={line.name}>
-              <Table.Th scope="row">{line.name}</Table.Th>
+              <Table.Th scope="row" style={{ whiteSpace: "nowrap" }}>
+                {line.name}
+              </Table.Th>
               {columns.map((column, at) => (
                 <Table.Td key={column.figure}>
-                  <Cell {...parts} column={column} line={line} at={at} />
+                  <Cell
+                    {...parts}
+                    column={column}
+                    line={line}
+                    at={at}
+                    now={parts.now
+                      .find(({ member, node }) => (member ?? node) === line.name)
+                      ?.figures.find(({ name }) => name === column.figure)}
+                  />
                 </Table.Td>
               ))}
             </Table.Tr>
@@ -154,10 +178,12 @@ function Cell(parts: {
   readonly column: Column;
   readonly line: Line;
   readonly at: number;
+  readonly now: NamedFigure | undefined;
 }): ReactElement {
   const { word } = useWords();
   const { history, table, line, column, at } = parts;
   const points = pointsOf(history, line.series[at] ?? "");
+  if (points.length === 0 && parts.now?.figure.state === "none") return <FigureText figure={parts.now.figure} />;
   if (points.length === 0) return <Text className="figure missing">{word("ui/missing")}</Text>;
   const others = table.lines.flatMap(({ series }) => pointsOf(history, series[at] ?? ""));
   return (
@@ -221,7 +247,7 @@ export function HistoryChart(parts: {
           />
         </AreaChart>
       </div>
-      <Text size="xs" c="dimmed" className="figure">
+      <Text size="xs" c="dimmed" className="figure" style={{ whiteSpace: "nowrap" }}>
         {range}
       </Text>
     </Group>
