@@ -27,7 +27,7 @@ export interface Console {
   /** Reads once and judges. */
   read(): Promise<Assessment>;
   /** Reads until the assessment is as wanted; after the deadline an error shows what was read last. */
-  until(wanted: (assessment: Assessment) => boolean, withinMs?: number): Promise<Assessment>;
+  until(wanted: (assessment: Assessment) => boolean | Promise<boolean>, withinMs?: number): Promise<Assessment>;
   /** The codes of the log lines of all members that are explained, each once. */
   explained(): Promise<readonly string[]>;
   plan(action: string, target: string): Promise<PlanAnswer>;
@@ -145,7 +145,7 @@ export function openConsole(sshConfigPath: string, databasePassword?: string): C
     until: async (wanted, withinMs = 30_000) => {
       for (const end = Date.now() + withinMs; ; await pause(200)) {
         const assessment = await read();
-        if (wanted(assessment)) return assessment;
+        if (await wanted(assessment)) return assessment;
         if (Date.now() > end) throw new Error(`not so within ${withinMs} ms; last:\n${told(assessment)}`);
       }
     },

@@ -348,27 +348,44 @@ describe.skipIf(why !== null)(`Patroni on the lab ${why ?? ""}`, () => {
       host,
       `cd /; for i in $(seq 150); do
 left=$(timeout 5 runuser -u postgres -- psql -qAtXc "select pg_logical_emit_message(false, 'x', repeat(md5($i::text), 32768)); select count(*) from pg_stat_replication where state = 'streaming'" | tail -1)
-[ "$left" = 2 ] || break; done`,
+[ "$left" = 2 ] || { sleep 0.5; break; }; done`,
     );
+  const writesPast =
+    "cd / && runuser -u postgres -- psql -qAtX -c 'select pg_switch_wal()' -c \"select pg_logical_emit_message(false, 'past', 'it')\"";
   async function fillDisk(host: string): Promise<void> {
     await lab.faults.fillDisk(host, "/var/lib/postgresql");
     mend.push(async () => {
       await lab.faults.freeDisk(host, "/var/lib/postgresql");
-      const first = leader(await console.until((seen) => leader(seen) !== "", 60_000));
       // Replicas may hold the begin of a log file that the leader has lost, and wait until it has written past that.
-      await sql(first, "select pg_switch_wal()");
-      await sql(first, "select pg_logical_emit_message(false, 'past', 'it')");
+      await console.until(async (seen) => {
+        if (isWell(seen)) return true;
+        if (leader(seen) !== "") await lab.attempt(leader(seen), writesPast);
+        return false;
+      }, 90_000);
     });
     // Disks are read anew with the first look only, and then after a while.
     await console.change(host, {});
   }
   const isFull = (seen: Assessment): boolean => verdict(seen).includes("critical linux/DiskFull");
 
+  /** Reads until it is as wanted, while the disk is filled again whenever a started server has found room for one more file of the log. */
+  async function untilWhileFilling(host: string, wanted: (seen: Assessment) => boolean): Promise<Assessment> {
+    const over = new AbortController();
+    const writing = (async () => {
+      while (!over.signal.aborted) await fillLog(host);
+    })();
+    const seen = await console.until(wanted, 90_000).finally(() => over.abort());
+    await writing;
+    return seen;
+  }
+
   it("live: patroni / disk-full: the leader's full disk ends its server while Patroni keeps the leader key, so that nobody takes writes", async () => {
     const first = await wellLeader();
     await fillDisk(first);
-    await fillLog(first);
-    const seen = await console.until((now) => isFull(now) && own(now).join() === "critical patroni/NoLeader", 60_000);
+    const seen = await untilWhileFilling(
+      first,
+      (now) => isFull(now) && own(now).join() === "critical patroni/NoLeader",
+    );
     expect(factsOf(seen, "NoLeader")).toEqual({ named: first });
     await recordCase("disk-full", "The data disk of the leader's server is full: it ends whenever it is started.");
   });
@@ -378,15 +395,10 @@ left=$(timeout 5 runuser -u postgres -- psql -qAtXc "select pg_logical_emit_mess
     const [replica = ""] = others(first);
     await fillDisk(replica);
     const isNamed = (now: Assessment): boolean => verdict(now).some((one) => one.endsWith(" linux/DiskFull"));
-    // Its server ends when it cannot write; Patroni starts it again, and it may then have room for one more file of the log.
-    const over = new AbortController();
-    const writing = (async () => {
-      while (!over.signal.aborted) await fillLog(first);
-    })();
-    const seen = await console
-      .until((now) => isNamed(now) && has("NotStreaming")(now) && leader(now) === first, 60_000)
-      .finally(() => over.abort());
-    await writing;
+    const seen = await untilWhileFilling(
+      first,
+      (now) => isNamed(now) && has("NotStreaming")(now) && leader(now) === first,
+    );
     expect(own(seen).filter((one) => one.startsWith("critical"))).toEqual([]);
     await recordCase("replica-disk-full", "The data disk of one replica is full.");
   });
