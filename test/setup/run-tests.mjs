@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Runs every suite, prints `N passed, N failed, N skipped` over all of them last, and ends with 1 when anything failed.
+// Runs every suite, prints what failed and `N passed, N failed, N skipped` over all of them last, and ends with 1 when anything failed.
 import { spawn } from "node:child_process";
 
 const checks = [
@@ -11,12 +11,17 @@ const checks = [
   { name: "app", command: ["npx", "playwright", "test"], counts: true },
 ];
 
+/** A reporter's line about a test that failed or needed a second attempt, and the indented lines of what it said. */
+const toldAgain = /^(?:failed|passed at the second attempt): .*(?:\n {2}.*)*/gm;
+
+const told = [];
 const total = { passed: 0, failed: 0, skipped: 0 };
 for (const check of checks) {
   console.log(`\n== ${check.name}`);
   const startedAt = Date.now();
   const ended = await run(check.command);
   console.log(`== ${check.name}: ${Math.round((Date.now() - startedAt) / 1000)} s`);
+  told.push(...(check.counts ? (ended.output.match(toldAgain) ?? []) : []));
   const counted = check.counts ? countsOf(ended.output) : null;
   const result = counted ?? { passed: ended.code === 0 ? 1 : 0, failed: ended.code === 0 ? 0 : 1, skipped: 0 };
   // A runner that ends badly has failed, whatever it counted; one that must count and did not has failed too.
@@ -28,6 +33,7 @@ for (const check of checks) {
   }
   for (const key of Object.keys(total)) total[key] += result[key];
 }
+if (told.length > 0) console.log(`\n${told.join("\n")}`);
 console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exitCode = total.failed === 0 ? 0 : 1;
 
