@@ -1,7 +1,5 @@
-import type { Finding, Level } from "./health";
-
-/** What cannot be told stands after what is certainly bad and before what is only to be watched. */
-const order: readonly Level[] = ["critical", "degraded", "unknown", "watch"];
+import type { Finding } from "./health";
+import { bySeverity } from "./level";
 
 /** What is told of itself, the worst first; the rest stands under what explains it. Of findings that explain one another the first is told. */
 export function worstFirst(findings: readonly Finding[]): readonly Finding[] {
@@ -12,7 +10,7 @@ export function worstFirst(findings: readonly Finding[]): readonly Finding[] {
     shown.push(one);
     for (const other of [one, ...explainedBy(one, findings)]) told.add(other);
   }
-  return shown.sort((one, other) => order.indexOf(one.level) - order.indexOf(other.level));
+  return shown.sort((one, other) => bySeverity(one.level, other.level));
 }
 
 /** What stands under a finding: what it explains, what that explains in turn, and so on. */

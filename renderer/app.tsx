@@ -1,7 +1,10 @@
 import { Alert, AppShell, Group, MantineProvider, NavLink, Text, useMantineColorScheme } from "@mantine/core";
 import { IconLayoutList, IconServer2, IconSettings } from "@tabler/icons-react";
 import { useEffect, type ReactElement } from "react";
+import type { ClusterSummary } from "../contract/assessment";
+import { levelNow } from "../contract/level";
 import { useWords } from "./i18n/words";
+import { useNow } from "./parts/age";
 import { levelColours } from "./parts/level-badge";
 import { QuestionDialog } from "./parts/question-dialog";
 import { go, useStore, type Place } from "./state/store";
@@ -41,17 +44,10 @@ function Frame(): ReactElement {
           onClick={() => go({ kind: "fleet" })}
         />
         {fleet?.map((one) => (
-          <NavLink
+          <ClusterLink
             key={one.clusterId}
-            component="button"
-            label={one.name}
-            description={word(`ui/level.${one.level}`)}
-            styles={{ description: { color: "var(--mantine-color-text)", opacity: 1 } }}
-            leftSection={
-              <IconServer2 size={18} aria-hidden color={`var(--mantine-color-${levelColours[one.level]}-6)`} />
-            }
-            active={place.kind === "cluster" && place.clusterId === one.clusterId}
-            onClick={() => go({ kind: "cluster", clusterId: one.clusterId, page: "health" })}
+            cluster={one}
+            isActive={place.kind === "cluster" && place.clusterId === one.clusterId}
           />
         ))}
         <NavLink
@@ -86,6 +82,28 @@ function Frame(): ReactElement {
       </AppShell.Main>
       <QuestionDialog />
     </AppShell>
+  );
+}
+
+function ClusterLink({
+  cluster,
+  isActive,
+}: {
+  readonly cluster: ClusterSummary;
+  readonly isActive: boolean;
+}): ReactElement {
+  const { word } = useWords();
+  const level = levelNow(cluster, useNow());
+  return (
+    <NavLink
+      component="button"
+      label={cluster.name}
+      description={word(`ui/level.${level}`)}
+      styles={{ description: { color: "var(--mantine-color-text)", opacity: 1 } }}
+      leftSection={<IconServer2 size={18} aria-hidden color={`var(--mantine-color-${levelColours[level]}-6)`} />}
+      active={isActive}
+      onClick={() => go({ kind: "cluster", clusterId: cluster.clusterId, page: "health" })}
+    />
   );
 }
 

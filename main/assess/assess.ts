@@ -2,6 +2,7 @@ import type { Assessment } from "../../contract/assessment";
 import type { Evidence } from "../../contract/figure";
 import type { Finding, FindingCode, Level, MemberView, NodeView, Subject } from "../../contract/health";
 import type { Cluster } from "../../contract/inventory";
+import { levelOf } from "../../contract/level";
 import type { RecoveryOffer } from "../../contract/recovery";
 import { sentence, type Sentence } from "../../contract/sentence";
 import type { Engine, HealthRule, MemberReadings, SettingFields } from "../engine/engine";
@@ -30,8 +31,6 @@ export interface AssessParts<
   readonly staleAfterMs: number;
 }
 
-const severity: readonly Level[] = ["ok", "watch", "degraded", "critical"];
-
 /** Pure. Everything that can be said of a cluster from one round of readings and what was said before. */
 export function assess<F extends SettingFields, P extends Probes, S, HF extends SettingFields, HP extends Probes, HS>(
   parts: AssessParts<F, P, S, HF, HP, HS>,
@@ -43,7 +42,6 @@ export function assess<F extends SettingFields, P extends Probes, S, HF extends 
     ...sight(engine.health, snapshot),
     ...sight(host.health, hosts),
   ]).map((finding) => ({ ...finding, firstSeenAt: firstSeen(parts.previous, finding) ?? takenAt }));
-  const level = levelOf(findings);
   const entries = engine.members(snapshot);
   return {
     clusterId: cluster.clusterId,
@@ -53,7 +51,7 @@ export function assess<F extends SettingFields, P extends Probes, S, HF extends 
     takenAt,
     tookMs: parts.tookMs,
     staleAfterMs: parts.staleAfterMs,
-    level,
+    level: levelOf(findings),
     unknowns: findings.filter((finding) => finding.level === "unknown").length,
     nodes: nodeViews(parts, host.members(hosts), findings),
     members: entries.map((entry): MemberView => ({
@@ -120,23 +118,13 @@ function subjectKey(subject: Subject): string {
   return JSON.stringify(subject);
 }
 
-/** The worst that is certain; where nothing bad is certain and something cannot be told, unknown, never ok. */
-export function levelOf(findings: readonly Finding[]): Level {
-  const worst = findings.reduce((most, finding) => Math.max(most, severity.indexOf(finding.level)), 0);
-  if (worst > 0) return severity[worst] ?? "unknown";
-  return findings.some((finding) => finding.level === "unknown") ? "unknown" : "ok";
-}
-
-/** The level of what is said about these members or nodes. What cannot be told about one outranks a mere watch. */
+/** The level of what is said about these members or nodes. */
 function levelAt(findings: readonly Finding[], names: readonly string[]): Level {
   const own = findings.filter(({ subject }) => {
     const name = subject.kind === "node" ? subject.node : subject.kind === "cluster" ? null : subject.member;
     return name !== null && names.includes(name);
   });
-  const level = levelOf(own);
-  return own.some((finding) => finding.level === "unknown") && (level === "watch" || level === "ok")
-    ? "unknown"
-    : level;
+  return levelOf(own);
 }
 
 function nodeViews<F extends SettingFields, P extends Probes, S, HF extends SettingFields, HP extends Probes, HS>(

@@ -282,16 +282,15 @@ async function assessed(context: Context, name: string): Promise<Assessment> {
 async function check(context: Context, name: string | undefined): Promise<number> {
   const { parts, tell } = context;
   if (name === undefined) return notUnderstood(context.parts, context.tell);
-  const { level, findings, members } = await assessed(context, name);
-  // A doubt beside something bad does not hide it; a doubt beside nothing but small things does.
-  const doubts = findings.filter((finding) => finding.level === "unknown").length;
-  const code = level === "watch" && doubts > 0 ? 3 : exitCodes[level];
+  const { level, unknowns, findings, members } = await assessed(context, name);
+  const code = exitCodes[level];
   const lines = worstFirst(findings).map((finding) => ({
     level: finding.level,
     text: joined(tell(finding), whatToDo(finding, tell)),
   }));
   const first = lines[0]?.text ?? tell(sentence("cli/all-well", { name, count: members.length }));
-  parts.out(`EVENKEEL ${words[code] ?? ""} - ${name}: ${first}`);
+  const doubts = unknowns === 0 ? "" : ` (${tell(sentence("assess/unknowns", { count: unknowns }))})`;
+  parts.out(`EVENKEEL ${words[code] ?? ""} - ${name}: ${first}${doubts}`);
   for (const { level: ofLine, text } of lines) parts.out(`[${ofLine}] ${text}`);
   return code;
 }

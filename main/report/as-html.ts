@@ -6,6 +6,7 @@ import { figureTables } from "../../contract/figure-table";
 import { formatUnit } from "../../contract/format";
 import { explainedBy, worstFirst } from "../../contract/findings";
 import type { Finding, Level, NamedFigure } from "../../contract/health";
+import { isStale, levelNow } from "../../contract/level";
 import type { RunRecord } from "../../contract/recovery";
 import type { Report } from "../../contract/report";
 import { say, wordsOf } from "../../contract/say";
@@ -112,20 +113,24 @@ function header(page: Page): string {
   const { assessment, coverage, generatedAt, operator, language } = page.report;
   const when = formatUnit(generatedAt, "instant", language);
   const seen = formatUnit(assessment.takenAt, "instant", language);
+  const age = formatUnit(generatedAt - assessment.takenAt, "duration", language);
+  const stale = isStale(assessment, generatedAt)
+    ? `<p class="missing">${page.said(sentence("report/stale", { age }))}</p>`
+    : "";
   const silent =
     coverage.notObserved.length === 0
       ? ""
       : `<p class="missing">${page.said(sentence("report/not-observed", { nodes: coverage.notObserved.join(", ") }))}</p>`;
   const worst = worstFirst(assessment.findings).slice(0, 3);
-  const verdict = (level: Level, said: string): string =>
-    `<p class="verdict ${level}"><span>${marks[level]}</span> ${said}</p>`;
+  const level = levelNow(assessment, generatedAt);
+  const verdict = (of: Level, said: string): string => `<p class="verdict ${of}"><span>${marks[of]}</span> ${said}</p>`;
   // A level that is only the worst of what could be told must not be read without what could not.
-  const doubts = sentence("report/unknowns", { count: assessment.unknowns });
-  const unknowns = assessment.unknowns === 0 ? "" : `${verdict("unknown", page.said(doubts))} `;
+  const doubts = sentence("assess/unknowns", { count: assessment.unknowns });
+  const unknowns = assessment.unknowns === 0 ? "" : ` ${verdict("unknown", page.said(doubts))}`;
   return `<header><p class="kind">${page.word("report/title")}</p><h1>${escape(assessment.name)}</h1>
-${unknowns}${verdict(assessment.level, page.word(`report/level.${assessment.level}`))}
+${verdict(level, page.word(`report/level.${level}`))}${unknowns}
 <ul>${worst.map((one) => `<li>${page.said(one)}</li>`).join("")}</ul>
-<p>${page.said(sentence("report/made", { when, operator, seen, observed: coverage.observed, expected: coverage.expected }))}</p>${silent}</header>`;
+<p>${page.said(sentence("report/made", { when, operator, seen, observed: coverage.observed, expected: coverage.expected }))}</p>${stale}${silent}</header>`;
 }
 
 function section(page: Page, code: string, body: string): string {

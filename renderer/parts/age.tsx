@@ -1,6 +1,7 @@
 import { Badge, Text } from "@mantine/core";
 import { useEffect, useState, type ReactElement } from "react";
 import { formatUnit } from "../../contract/format";
+import { isStale, type Seen } from "../../contract/level";
 import { useWords } from "../i18n/words";
 
 /** The time now, once a second: what is shown grows old by itself, also when nothing arrives any more. */
@@ -13,19 +14,13 @@ export function useNow(): number {
   return now;
 }
 
-export function Age({
-  takenAt,
-  staleAfterMs,
-}: {
-  readonly takenAt: number | null;
-  readonly staleAfterMs: number;
-}): ReactElement {
+export function Age({ takenAt, staleAfterMs }: Seen): ReactElement {
   const { word, language } = useWords();
   const now = useNow();
   if (takenAt === null) return <Text size="sm">{word("ui/never")}</Text>;
   const ageMs = Math.max(0, now - takenAt);
   const age = formatUnit(Math.floor(ageMs / 1000) * 1000, "duration", language);
-  if (ageMs > staleAfterMs)
+  if (isStale({ takenAt, staleAfterMs }, now))
     return (
       <Badge color="orange" variant="light">
         {word("ui/stale", { age })}

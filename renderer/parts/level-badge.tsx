@@ -2,7 +2,9 @@ import { Badge } from "@mantine/core";
 import { IconAlertTriangle, IconCircleCheck, IconCircleX, IconEye, IconHelpCircle } from "@tabler/icons-react";
 import type { ReactElement } from "react";
 import type { Level } from "../../contract/health";
+import { levelNow, type Seen } from "../../contract/level";
 import { useWords } from "../i18n/words";
+import { useNow } from "./age";
 
 export const levelColours: Readonly<Record<Level, string>> = {
   ok: "teal",
@@ -40,4 +42,15 @@ export function LevelBadge({
       {word(`ui/level.${level}`)}
     </Badge>
   );
+}
+
+/** The level of a whole cluster, which grows old by itself. */
+export function LevelNowBadge({
+  seen,
+  size = "md",
+}: {
+  readonly seen: Seen & { readonly level: Level };
+  readonly size?: "md" | "lg";
+}): ReactElement {
+  return <LevelBadge level={levelNow(seen, useNow())} size={size} />;
 }

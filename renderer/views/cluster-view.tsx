@@ -6,7 +6,7 @@ import { request } from "../api";
 import { useWords } from "../i18n/words";
 import { Age } from "../parts/age";
 import { EvidenceDrawer } from "../parts/evidence-drawer";
-import { LevelBadge } from "../parts/level-badge";
+import { LevelNowBadge } from "../parts/level-badge";
 import { ask, go, useStore, type Page } from "../state/store";
 import { BalanceView } from "./balance-view";
 import { ConsistencyView } from "./consistency-view";
@@ -32,8 +32,8 @@ export function ClusterView({ clusterId, page }: { readonly clusterId: string; r
         <Group justify="space-between">
           <Group>
             <Title order={1}>{assessment.name}</Title>
-            <LevelBadge level={assessment.level} size="lg" />
-            {assessment.unknowns > 0 && <span>{word("ui/unknowns", { count: assessment.unknowns })}</span>}
+            <LevelNowBadge seen={assessment} size="lg" />
+            {assessment.unknowns > 0 && <span>{word("assess/unknowns", { count: assessment.unknowns })}</span>}
           </Group>
           <Group>
             <Age takenAt={assessment.takenAt} staleAfterMs={assessment.staleAfterMs} />

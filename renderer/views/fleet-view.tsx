@@ -4,7 +4,7 @@ import { useState, type ReactElement } from "react";
 import type { ClusterSummary } from "../../contract/assessment";
 import { useWords } from "../i18n/words";
 import { Age } from "../parts/age";
-import { LevelBadge } from "../parts/level-badge";
+import { LevelNowBadge } from "../parts/level-badge";
 import { go, useStore } from "../state/store";
 import { AddCluster } from "./add-cluster";
 import { ImportHosts } from "./import-hosts";
@@ -76,10 +76,10 @@ function FleetTable({ fleet }: { readonly fleet: readonly ClusterSummary[] }): R
                 </UnstyledButton>
               </Table.Td>
               <Table.Td>
-                <LevelBadge level={one.level} />
+                <LevelNowBadge seen={one} />
                 {one.unknowns > 0 && (
                   <Text size="xs" mt={4}>
-                    {word("ui/unknowns", { count: one.unknowns })}
+                    {word("assess/unknowns", { count: one.unknowns })}
                   </Text>
                 )}
               </Table.Td>

@@ -4,6 +4,7 @@ import { useState, type ReactElement } from "react";
 import type { Assessment } from "../../contract/assessment";
 import type { Reply } from "../../contract/channels";
 import { formatUnit } from "../../contract/format";
+import { isStale } from "../../contract/level";
 import type { Plan, RecoveryOffer, RunRecord } from "../../contract/recovery";
 import { sentence, type Language, type Sentence } from "../../contract/sentence";
 import { request } from "../api";
@@ -108,9 +109,9 @@ function newestFirst(runs: readonly RunRecord[]): readonly RunRecord[] {
 }
 
 /** Old readings offer no recovery. */
-function staleness({ takenAt, staleAfterMs }: Assessment, now: number, language: Language): Sentence | null {
-  const ageMs = Math.max(0, now - takenAt);
-  if (staleAfterMs > 0 && ageMs <= staleAfterMs) return null;
+function staleness(assessment: Assessment, now: number, language: Language): Sentence | null {
+  if (!isStale(assessment, now)) return null;
+  const ageMs = Math.max(0, now - assessment.takenAt);
   return sentence("ui/stale-no-recovery", {
     age: formatUnit(Math.floor(ageMs / 1000) * 1000, "duration", language),
   });

@@ -100,6 +100,10 @@ describe.skipIf(cannotRun)("one node's trouble, as it is told", () => {
     const levels = assessment.findings.map(({ level }) => level);
     const expected = levels.includes("critical") ? 2 : levels.includes("degraded") ? 1 : 3;
     expect([code, first.split(" ")[1]]).toEqual([expected, ["", "WARNING", "CRITICAL", "UNKNOWN"][expected]]);
+    // A monitoring plugin shows the first line alone, and the window the level: they say the same.
+    expect(assessment.level === "unknown").toBe(expected === 3);
+    const doubts = levels.filter((level) => level === "unknown").length;
+    expect(first.includes(`(${doubts} cannot be told)`)).toBe(doubts > 0);
     if (
       levels.filter((level) => level === "critical" || level === "degraded").length <=
       (told.level === "unknown" ? 0 : 1)

@@ -15,7 +15,7 @@ function reportOf(name: string): Report {
     appVersion: "0",
     language: "en",
     cluster: { clusterId: "case", name, engine: "redis-cluster", nodes: [], members: [], addedAt: 0 },
-    assessment,
+    assessment: { ...assessment, staleAfterMs: 1_000 },
     runs: [],
     journalHead: "",
     evidence: [],
@@ -23,14 +23,22 @@ function reportOf(name: string): Report {
   };
 }
 
-it("says what cannot be told before the level and as large, so that a level is not read without it", () => {
-  const report = reportOf("node-unwatched");
-  expect([report.assessment.level, report.assessment.unknowns]).toEqual(["watch", 1]);
-  const verdicts = [...reportAsHtml(report, catalogues.en).matchAll(/<p class="verdict (\w+)">(.*?)<\/p>/g)];
-  expect(verdicts.map(([, level, said]) => [level, said])).toEqual([
-    ["unknown", "<span>?</span> 1 cannot be told"],
-    ["watch", "<span>◔</span> To be watched"],
-  ]);
+it.each([
+  ["node-unwatched", "unknown", 1, ["unknown ? Unknown", "unknown ? 1 cannot be told"]],
+  ["desktop-with-minority", "degraded", 9, ["degraded ▲ Degraded", "unknown ? 9 cannot be told"]],
+  ["keys-evicted", "watch", 0, ["watch ◔ To be watched"]],
+])("of %s says %s, and as large beside it what cannot be told", (name, level, unknowns, verdicts) => {
+  const report = reportOf(name);
+  expect([report.assessment.level, report.assessment.unknowns]).toEqual([level, unknowns]);
+  const said = reportAsHtml(report, catalogues.en).matchAll(/<p class="verdict (\w+)"><span>(.)<\/span> (.*?)<\/p>/g);
+  expect([...said].map((found) => found.slice(1).join(" "))).toEqual(verdicts);
+});
+
+it("made on old readings does not say that the cluster is well", () => {
+  const html = reportAsHtml({ ...reportOf("healthy"), generatedAt: 90_000 }, catalogues.en);
+  expect(html).toContain('<p class="verdict unknown"><span>?</span> Unknown</p>');
+  expect(html).toContain("too old to be relied on when this report was made: 1 min 30 s,");
+  expect(reportAsHtml(reportOf("healthy"), catalogues.en)).toContain("</span> Healthy</p>");
 });
 
 it("names a finding under one that is itself under another", () => {
