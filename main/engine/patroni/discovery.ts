@@ -71,7 +71,7 @@ async function lookAt(
     return {
       members: [
         {
-          clusterKeys: [scope],
+          clusterKeys: keysOf(found, access.node, ask.address, members),
           clusterName: scope,
           member: { ...member, settings: await withLogin(ask, access, found) },
         },
@@ -83,9 +83,29 @@ async function lookAt(
     problems.push(ask.reasonOf(error));
     // Its configuration tells whom it belongs with, though it does not answer: it may hang, or want a certificate.
     if (settings.scope === "") return { members: [], peers: [], problems };
-    const { scope } = settings;
-    return { members: [{ clusterKeys: [scope], clusterName: scope, member }], peers: [], problems };
+    const clusterKeys = keysOf(settings, access.node, ask.address, []);
+    return { members: [{ clusterKeys, clusterName: settings.scope, member }], peers: [], problems };
   }
+}
+
+/**
+ * Many clusters have the same scope, in stores or namespaces of their own, and members that are named alike. What a store holds under the
+ * one scope is the list of its members, so those belong together that list each other's servers, also by a list that is old. The system
+ * identifier is no such proof: a standby cluster has that of the one it follows. One that does not answer is listed by the others, be it
+ * by the address it is configured with, or by what it is reached at from here where its configuration may not be read.
+ */
+function keysOf(
+  { scope, postgresHost, postgresPort }: PatroniSite["settings"],
+  node: string,
+  address: string,
+  listed: readonly ListedMember[],
+): readonly string[] {
+  const own = [postgresHost, address, node].map((host) => ({ host, port: postgresPort }));
+  const keys = [...own, ...listed].flatMap(({ host, port }) => {
+    if (host === null || port === null) return [];
+    return isLoopback(host) ? `${scope} ${node} ${host}:${port}` : `${scope} ${host}:${port}`;
+  });
+  return [...new Set(keys)];
 }
 
 /** The postmaster that this Patroni keeps, by the data directory where that is known. */
