@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Assessment } from "../../contract/assessment";
+import type { DiscoveredCluster } from "../../contract/inventory";
 import { patroni } from "../../main/engine/patroni";
 import { openRecorder } from "../engine/recorder";
 import { startLab, whyNoLab, type Lab } from "../lab/start-lab";
@@ -56,12 +57,17 @@ describe.skipIf(why !== null)(`Patroni on the lab ${why ?? ""}`, () => {
     name: string,
     what: string,
     {
+      cluster = console.cluster(),
       databasePassword = null,
       betweenLooks,
-    }: { readonly databasePassword?: string | null; readonly betweenLooks?: () => Promise<void> } = {},
+    }: {
+      readonly cluster?: DiscoveredCluster;
+      readonly databasePassword?: string | null;
+      readonly betweenLooks?: () => Promise<void>;
+    } = {},
   ): Promise<void> {
     if (!records) return;
-    await openRecorder(lab.sshConfigPath, databasePassword).record(patroni, console.cluster(), name, {
+    await openRecorder(lab.sshConfigPath, databasePassword).record(patroni, cluster, name, {
       what,
       version: "Patroni 3.0.2, PostgreSQL 15",
       origin: "three Debian 12 hosts of the lab",
@@ -117,6 +123,55 @@ describe.skipIf(why !== null)(`Patroni on the lab ${why ?? ""}`, () => {
       ["patroni/tolerance.store", null, null],
     ]);
   });
+
+  /** A second cluster of the same scope on two of the hosts, in a namespace of its own in the same store, with members named alike. */
+  async function startSecond(): Promise<void> {
+    const change = `sed -e 's#^namespace: .*#namespace: /second/#' -e 's/:8008/:8009/g' -e 's/:5432/:5433/g' -e 's#15/patroni#15/second#' -e 's/pgpass_patroni/pgpass_second/'`;
+    for (const host of second) {
+      mend.push(() =>
+        lab.run(
+          host,
+          "systemctl stop patroni-second; systemctl reset-failed patroni-second; rm -rf /etc/patroni-second.yml /var/lib/postgresql/15/second; ETCDCTL_API=3 etcdctl del --prefix /second/",
+        ),
+      );
+      await lab.run(
+        host,
+        `install -o postgres -m 600 /dev/null /etc/patroni-second.yml; ${change} /etc/patroni/config.yml >/etc/patroni-second.yml
+systemd-run -q --unit=patroni-second --uid=postgres /usr/bin/patroni /etc/patroni-second.yml`,
+      );
+    }
+  }
+  const second = ["t1", "t2"];
+
+  it("live: patroni / same-scope: two clusters of one scope on the same hosts are found as two, and each is read as its own", async () => {
+    await startSecond();
+    // Patroni answers before its server runs; what is recorded is the cluster when it is whole.
+    const roles = async (): Promise<string> =>
+      (await lab.attempt("t1", "curl -s -m 2 127.0.0.1:8009/cluster")).stdout.replaceAll(/"tags": \{[^}]*\}/g, "");
+    await expect
+      .poll(roles, { timeout: 240_000 })
+      .toMatch(/^(?=[^]*"role": "leader")(?=[^]*"role": "replica")(?:[^]*"state": "running"[^}]*"timeline": 1\b){2}/);
+    const found = (await console.discover("t1")).clusters.filter(({ engine }) => engine === "patroni");
+    expect(
+      found.map(({ suggestedName, members }) => [
+        suggestedName,
+        members.map(({ member, settings }) => [member, settings.port]),
+      ]),
+    ).toEqual([
+      ["lab", all.map((host) => [host, 8008])],
+      ["lab", second.map((host) => [host, 8009])],
+    ]);
+    const other = openConsole(lab.sshConfigPath);
+    mend.push(() => other.close());
+    await other.keep(found[1]!, "the second");
+    const seen = await other.until((now) => isWell(now) && inRole(now, "replica").length === 1, 60_000);
+    expect(inRole(seen, "leader").length).toBe(1);
+    await recordCase("healthy-first-of-scope", "A second cluster of the same scope runs on two of the hosts.");
+    await recordCase("healthy-second-of-scope", "The second cluster of its scope, in a namespace of its own.", {
+      cluster: found[1]!,
+    });
+    // Two servers are made anew meanwhile.
+  }, 400_000);
 
   it("live: patroni / switchover: the role moves to the named replica and everyone follows it on a new timeline", async () => {
     const old = await wellLeader();
@@ -679,6 +734,32 @@ until now=$(systemctl show -P MainPID patroni); [ "$now" != 0 ] && [ "$now" != "
       ?.figures.find((one) => one.name === `patroni/figure.${name}`)?.figure;
     return figure?.state === "known" ? figure.value : null;
   };
+
+  it("live: patroni / login-sees-own-sessions: what a login may not see of others' sessions is missing, and said", async () => {
+    const first = await wellLeader();
+    await sql(first, "create role onlooker login password 'onlooker'");
+    mend.push(() => sql(first, "drop role onlooker"));
+    const asked = openConsole(lab.sshConfigPath, "onlooker");
+    mend.push(() => asked.close());
+    const { nodes, members, ...rest } = console.cluster();
+    const cluster = {
+      ...rest,
+      nodes,
+      members: members.map((one) => ({ ...one, settings: { ...one.settings, user: "onlooker" } })),
+    };
+    await asked.keep(cluster, "with few rights");
+    // A replica lets the role in once it has replayed that it was made.
+    const seen = await asked.until((now) => all.every((one) => figureIn(now, one, "connectionLimit") === 100), 60_000);
+    await recordCase("login-sees-own-sessions", "A role without pg_read_all_stats asks all servers.", {
+      cluster,
+      databasePassword: "onlooker",
+    });
+    expect(own(seen)).toEqual(all.map(() => "unknown patroni/MemberPartlyRead"));
+    expect(
+      seen.findings.filter(({ code }) => code === "patroni/MemberPartlyRead").map(({ reason }) => reason?.code),
+    ).toEqual(all.map(() => "patroni/sessions-not-seen"));
+    expect(seen.balances[0]?.shares.every(({ amount }) => amount.state === "missing")).toBe(true);
+  });
 
   it("live: patroni / one-node-silent: a host that is frozen is not called down", async () => {
     const [replica = ""] = others(await wellLeader());

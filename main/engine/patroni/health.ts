@@ -1,5 +1,6 @@
+import type { EvidenceId } from "../../../contract/figure";
 import type { FindingCode, Subject } from "../../../contract/health";
-import { sentence, type Fact } from "../../../contract/sentence";
+import { sentence, type Fact, type Sentence } from "../../../contract/sentence";
 import type { HealthRule, Sighting } from "../engine";
 import { candidatesOf, isSynchronous, synchronousRoles } from "./candidates";
 import { isStoreGone, storeSaid } from "./store";
@@ -88,6 +89,15 @@ function whole(
       const { evidence, ...rest } = seen;
       return [{ subject: cluster, evidence: evidence ?? evidenceOf(snapshot.members, "status", "cluster"), ...rest }];
     },
+  };
+}
+
+function partlyRead(member: string, evidence: EvidenceId, reason: Sentence): Sighting {
+  return {
+    subject: { kind: "object", object: evidence, member },
+    facts: { member },
+    evidence: [evidence],
+    cannotTell: reason,
   };
 }
 
@@ -228,20 +238,14 @@ export const patroniHealth: readonly Rule[] = [
     level: "watch",
     // What was not read cannot be called well. PostgreSQL itself is a further witness, missing where no login is let in.
     find: (snapshot) =>
-      answering(snapshot).flatMap(({ member, cluster: view, settings, liveness, postmaster }) =>
-        [view, settings, liveness, postmaster].flatMap((reading): readonly Sighting[] =>
-          reading.kind === "value"
-            ? []
-            : [
-                {
-                  subject: { kind: "object", object: reading.evidence.id, member },
-                  facts: { member },
-                  evidence: [reading.evidence.id],
-                  cannotTell: reading.reason,
-                },
-              ],
+      answering(snapshot).flatMap(({ member, cluster: view, settings, liveness, postmaster, server }) => [
+        ...[view, settings, liveness, postmaster].flatMap((reading) =>
+          reading.kind === "value" ? [] : [partlyRead(member, reading.evidence.id, reading.reason)],
         ),
-      ),
+        ...(server.kind === "value" && server.value.activity === null
+          ? [partlyRead(member, server.evidence.id, sentence("patroni/sessions-not-seen"))]
+          : []),
+      ]),
   },
   each("patroni/ServerNotRunning", "degraded", ({ standing }) =>
     standing.kind === "serverless" ? { facts: { state: standing.status.state } } : null,
