@@ -1,16 +1,21 @@
-import { describe, expect, it } from "vitest";
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir, userInfo } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
 import type { Claim, Engine, MemberReadings } from "../../main/engine/engine";
 import {
-  etcdProbes,
   parseDirectory,
+  parseRights,
   parseRoom,
   type DataDirectory,
-  type EtcdProbes,
+  type FolderRights,
   type Room,
-} from "../../main/engine/etcd/probes";
+} from "../../main/engine/etcd/directory";
+import { etcdProbes, type EtcdProbes } from "../../main/engine/etcd/probes";
 import { etcdJudges } from "../../main/engine/etcd/recovery/judges";
 import { replaceMember } from "../../main/engine/etcd/recovery/replace";
-import { etcdSettings } from "../../main/engine/etcd/settings";
+import { etcdSettings, type EtcdSite } from "../../main/engine/etcd/settings";
 import { snapshotMembers, type EtcdSnapshot } from "../../main/engine/etcd/snapshot";
 import type { Reading } from "../../main/probe/probe";
 import { sentence } from "../../contract/sentence";
@@ -28,7 +33,12 @@ const codes = (sentences: readonly { readonly code: string }[]): readonly string
 const roomy: Room = { availableBytes: 2 ** 30, isMountPoint: false };
 
 /** A look at which the data of all members lie so. */
-function looking(name: string, directory: DataDirectory | null, room: Room | null = roomy): EtcdSnapshot {
+function looking(
+  name: string,
+  directory: DataDirectory | null,
+  room: Room | null = roomy,
+  { rights = { mayRename: true }, walDirectory = "" }: Beside = {},
+): EtcdSnapshot {
   return snapshotMembers(
     recorded(name).map((one): Members[number] => {
       const read = <T>(value: T | null, { evidence }: Reading<T>): Reading<T> =>
@@ -38,14 +48,21 @@ function looking(name: string, directory: DataDirectory | null, room: Room | nul
       const { readings } = one;
       return {
         ...one,
+        site: { ...one.site, settings: { ...one.site.settings, walDirectory } },
         readings: {
           ...readings,
           directory: read(directory, readings.directory),
           room: read(room, readings.room),
+          rights: read(rights, readings.rights),
         },
       };
     }),
   );
+}
+
+interface Beside {
+  readonly rights?: FolderRights | null;
+  readonly walDirectory?: string;
 }
 
 const inPlace: DataDirectory = { isThere: true, kept: [] };
@@ -125,6 +142,38 @@ describe.each([
     expect(objections(looking(name, inPlace, { ...roomy, availableBytes: 2 ** 27 }))).toEqual(["etcd/disk-too-full"]);
   });
 
+  it("is refused while its log lies elsewhere than in its data directory", () => {
+    const data = before.members.find(({ member }) => member === target(before))?.site.settings.dataDirectory ?? "";
+    const withWal = (walDirectory: string): readonly string[] =>
+      objections(looking(name, inPlace, roomy, { walDirectory }));
+    expect(withWal("/srv/log/")).toEqual(["etcd/wal-directory-elsewhere"]);
+    expect(withWal(`${data}-log`)).toEqual(["etcd/wal-directory-elsewhere"]);
+    expect(withWal(`${data}/../log`)).toEqual(["etcd/wal-directory-elsewhere"]);
+    expect(withWal(`${data}/member/wal/`)).toEqual([]);
+  });
+
+  it("is refused where its account may not give the data another name, and takes nobody out when it may no longer", () => {
+    const held = looking(name, inPlace, roomy, { rights: { mayRename: false } });
+    expect(objections(held)).toEqual(["etcd/may-not-rename"]);
+    expect(objections(looking(name, { isThere: false, kept: [] }, roomy, { rights: { mayRename: false } }))).toEqual(
+      [],
+    );
+    expect(judged(before, plan.restsOn)).not.toContain("etcd/may-not-rename");
+    expect(judged(held, plan.restsOn)).toContain("etcd/may-not-rename");
+    const firstChange = plan.steps.find(({ changes }) => changes);
+    expect(judged(held, firstChange?.stillSafe ?? [])).toContain("etcd/may-not-rename");
+    expect(judged(looking(name, inPlace, roomy, { rights: null }), plan.restsOn)).toContain("etcd/rights-not-seen");
+  });
+
+  it("warns where it is not known whether the data may get another name", () => {
+    const blind = looking(name, inPlace, roomy, { rights: null });
+    expect(objections(blind)).toEqual([]);
+    const blindPlan = replaceMember.plan(blind, target(blind));
+    expect(codes(blindPlan.warnings)).toContain("etcd/warning.rights-unknown");
+    expect(judged(blind, blindPlan.restsOn)).not.toContain("etcd/rights-not-seen");
+    expect(codes(plan.warnings)).not.toContain("etcd/warning.rights-unknown");
+  });
+
   it("warns where it is not known how much room there is", () => {
     const blind = looking(name, inPlace, null);
     expect(objections(blind)).toEqual([]);
@@ -141,5 +190,41 @@ describe("what a host shows of a data directory", () => {
   it("is nothing where the answer says nothing", () => {
     expect(() => parseDirectory("")).toThrow("the data directory");
     expect(() => parseRoom("", "/var/lib/etcd")).toThrow("the free space");
+    expect(() => parseRights("account 107 107\n")).toThrow("who may rename");
+  });
+});
+
+describe("who may rename a data directory, as a host with such folders tells", () => {
+  const folder = mkdtempSync(join(tmpdir(), "evenkeel-folder-"));
+  const data = join(folder, "default");
+  mkdirSync(data);
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  function asked(mode: number, account: string): FolderRights {
+    chmodSync(folder, mode);
+    const settings = {
+      ...Object.fromEntries(Object.entries(etcdSettings).map(([key, { standard }]) => [key, standard])),
+    };
+    const site = { member: "e1", node: "e1", settings: { ...settings, dataDirectory: data, account } } as EtcdSite;
+    const { ask, parse } = etcdProbes(site).rights;
+    if (ask.kind !== "run") throw new Error("it is not asked by a command");
+    const [program, ...words] = ask.command.argv;
+    return parse(execFileSync(program, words, { encoding: "utf8" }));
+  }
+
+  it("is whoever may write in the folder, and in a sticky one only the owners", () => {
+    expect(asked(0o755, "nobody")).toEqual({ mayRename: false });
+    expect(asked(0o777, "nobody")).toEqual({ mayRename: true });
+    expect(asked(0o776, "nobody")).toEqual({ mayRename: false });
+    expect(asked(0o1777, "nobody")).toEqual({ mayRename: false });
+    expect(asked(0o1755, userInfo().username)).toEqual({ mayRename: true });
+  });
+
+  it("is root in any", () => {
+    expect(asked(0o555, "root")).toEqual({ mayRename: true });
+  });
+
+  it("is not told for an account that the host does not know", () => {
+    expect(() => asked(0o777, "evenkeel-nobody")).toThrow("who may rename");
   });
 });

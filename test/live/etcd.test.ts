@@ -287,10 +287,19 @@ describe.skipIf(why !== null)(`etcd on the lab ${why ?? ""}`, () => {
     await lab.faults.kill(dead, "etcd");
     mend.push(() => lab.faults.revive(dead, "etcd"));
     await roomForTwo(dead);
-    // Its account may then rename nothing in there.
+    await console.until((now) => offers(now, "etcd/replace-member").includes(dead));
+    // Its account may then rename nothing in there, which is seen beforehand.
     await lab.run(dead, "chown root /var/lib/etcd; chmod 755 /var/lib/etcd");
     mend.push(() => lab.run(dead, "chown etcd /var/lib/etcd"));
-    await console.until((now) => offers(now, "etcd/replace-member").includes(dead));
+    expect(JSON.stringify(await console.plan("etcd/replace-member", dead))).toContain("etcd/may-not-rename");
+    await recordCase(
+      "folder-closed",
+      "The leader runs, a follower is dead, and its account may not write beside its data.",
+    );
+    await lab.run(dead, "chown etcd /var/lib/etcd");
+    // No mode of a folder shows this.
+    await lab.run(dead, "chattr +i /var/lib/etcd/default");
+    mend.push(() => lab.run(dead, "chattr -i /var/lib/etcd/default*"));
     const run = await console.recover("etcd/replace-member", dead);
     expect([run.state, ...run.steps.map(({ step, state }) => `${step.title.code} ${state}`)]).toEqual([
       "failed",
@@ -301,9 +310,42 @@ describe.skipIf(why !== null)(`etcd on the lab ${why ?? ""}`, () => {
       "etcd/step.startAnew skipped",
     ]);
     expect((await ctl(first, "member list")).trim().split("\n")).toHaveLength(2);
-    await lab.run(dead, "chown etcd /var/lib/etcd");
+    await lab.run(dead, "chattr -i /var/lib/etcd/default");
     expect(outcome(await console.recover("etcd/replace-member", dead))).toBe("done");
     expect(await lab.run(dead, "ls /var/lib/etcd")).toContain("default.kept-removed");
+  });
+
+  it("live: etcd / wal-directory: a member whose log lies outside its data directory is found so, and not replaced by moving the one alone", async () => {
+    const [dead = ""] = others(await wellLeader());
+    const wal = "/var/lib/etcd/log";
+    mend.push(async () => {
+      await lab.run(dead, `systemctl stop etcd; [ ! -e ${wal} ] || mv ${wal} /var/lib/etcd/default/member/wal`);
+      await configure(dead, "");
+    });
+    await lab.run(dead, `systemctl stop etcd; mv /var/lib/etcd/default/member/wal ${wal}`);
+    await configure(dead, `[Service]\\nEnvironment=ETCD_WAL_DIR=${wal}\\n`);
+    await console.until(isWell);
+    const [found] = (await console.discover(dead)).clusters;
+    const walDirectory = found?.members.find(({ member }) => member === dead)?.settings.walDirectory ?? "";
+    expect(walDirectory).toBe(wal);
+    await console.change(dead, { walDirectory });
+    mend.push(() => console.change(dead, { walDirectory: "" }));
+    await lab.faults.kill(dead, "etcd");
+    mend.push(() => lab.faults.revive(dead, "etcd"));
+    await console.until(has("etcd/MemberStopped"));
+    const answer = await console.plan("etcd/replace-member", dead);
+    const data = "/var/lib/etcd/default";
+    expect(answer).toMatchObject({
+      state: "refused",
+      objections: [
+        { code: "etcd/wal-directory-elsewhere", facts: { member: dead, directory: wal, dataDirectory: data } },
+      ],
+    });
+    await recordCase(
+      "wal-elsewhere",
+      "A follower that keeps its log outside its data directory was killed and kept dead.",
+    );
+    expect(outcome(await console.recover("etcd/restart-member", dead))).toBe("done");
   });
 
   it("live: etcd / member-removed: one that was taken out by hand is named and put in again", async () => {

@@ -145,6 +145,7 @@ function settingsOf(process: HostProcess, configured: Configured, node: string):
     name: name === "%H" ? node : name,
     peerUrl: configured.setting("initial-advertise-peer-urls")?.split(",")[0] ?? "",
     dataDirectory: absolute(configured.setting("data-dir") ?? `${name}.etcd`, process),
+    walDirectory: absolute(configured.setting("wal-dir") ?? "", process),
     account: process.account === "" ? "etcd" : process.account,
     control: controlText(process.service),
     configuredBy: configured.by,

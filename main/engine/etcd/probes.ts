@@ -1,12 +1,11 @@
 import { sentence } from "../../../contract/sentence";
-import { availableBytesIn } from "../../probe/parse/free-space";
 import { parseHttpAnswer } from "../../probe/parse/http-answer";
 import { parseJsonObject, type JsonObject } from "../../probe/parse/json";
 import { parseMetrics, type Bucket, type Metrics } from "../../probe/parse/metrics";
 import { NotThere, ParseError, type Probe } from "../../probe/probe";
-import { quote } from "../../ssh/quote";
 import { livenessScript, parseLiveness, type Liveness } from "../process-liveness";
-import { dataDirectoryOf, gateway, loginOf, metricsLoginOf, type EtcdSite } from "./settings";
+import { directoryProbes, type DirectoryProbes } from "./directory";
+import { gateway, loginOf, metricsLoginOf, type EtcdSite } from "./settings";
 
 export interface Alarm {
   /** Whose alarm it is, in hexadecimal. */
@@ -215,67 +214,13 @@ export function parseMemberMetrics(text: string): MemberMetrics {
   };
 }
 
-/** The data directory as its host shows it from outside; what lies in it the login need not be let see. */
-export interface DataDirectory {
-  readonly isThere: boolean;
-  /** The names beside it under which data were kept aside, without their path. */
-  readonly kept: readonly string[];
-}
-
-/** Builtins only. What is a link that leads nowhere is there too: nothing can be put in its place. */
-function directoryScript(directory: string): string {
-  return `directory=${quote([directory])}
-if [ -r "\${directory%/*}/" ] && [ -x "\${directory%/*}/" ]; then
- echo open
- if [ -e "$directory" ] || [ -L "$directory" ]; then echo there; fi
- for one in "$directory".kept-*; do if [ -e "$one" ] || [ -L "$one" ]; then echo "kept \${one##*/}"; fi; done
-else echo closed; fi`;
-}
-
-/**
- * ```
- * open
- * there
- * kept default.kept-a5134f8e27bebc40
- * ```
- */
-export function parseDirectory(text: string): DataDirectory {
-  const [first, ...lines] = text.trim().split("\n");
-  if (first === "closed") throw new NotThere(sentence("etcd/directory-closed"));
-  if (first !== "open") throw new ParseError("the data directory", text);
-  return {
-    isThere: lines.includes("there"),
-    kept: lines.filter((line) => line.startsWith("kept ")).map((line) => line.slice("kept ".length)),
-  };
-}
-
-/** Where the data directory is made. */
-export interface Room {
-  readonly availableBytes: number;
-  /** The directory that is there is a disk of its own, which cannot get another name. */
-  readonly isMountPoint: boolean;
-}
-
-/** No shell builtin tells free space, so this starts a process; it is asked once a minute. */
-const roomEveryMs = 60_000;
-
-/** The folder that the directory lies in comes first, then the directory itself where it is there. */
-export function parseRoom(text: string, directory: string): Room {
-  return {
-    availableBytes: availableBytesIn("the free space beside the data directory", text),
-    isMountPoint: text.split("\n").some((line) => line.endsWith(`% ${directory}`)),
-  };
-}
-
-export interface EtcdProbes extends Readonly<Record<string, Probe<unknown>>> {
+export interface EtcdProbes extends DirectoryProbes, Readonly<Record<string, Probe<unknown>>> {
   readonly status: Probe<MemberStatus>;
   readonly members: Probe<readonly ListedMember[]>;
   readonly quorumRead: Probe<true>;
   readonly metrics: Probe<MemberMetrics>;
   readonly hash: Probe<KeyHash>;
   readonly liveness: Probe<Liveness>;
-  readonly directory: Probe<DataDirectory>;
-  readonly room: Probe<Room>;
 }
 
 /** It walks all keys: seconds on a database of gigabytes. */
@@ -302,27 +247,5 @@ export function etcdProbes(site: EtcdSite): EtcdProbes {
     hash: { ...post("/v3/maintenance/hash", parseHash), everyMs: hashEveryMs, deadlineMs: 20_000, seldom: true },
     liveness: { ask: { kind: "read", script: livenessScript(process) }, parse: parseLiveness },
     ...directoryProbes(site),
-  };
-}
-
-function directoryProbes(site: EtcdSite): Pick<EtcdProbes, "directory" | "room"> {
-  const directory = dataDirectoryOf(site);
-  if (directory === "") {
-    const unknown: Probe<never> = {
-      ask: { kind: "read", script: ":" },
-      parse: () => {
-        throw new NotThere(sentence("etcd/directory-unknown", { member: site.member }));
-      },
-    };
-    return { directory: unknown, room: unknown };
-  }
-  const parent = directory.slice(0, directory.lastIndexOf("/") + 1);
-  return {
-    directory: { ask: { kind: "read", script: directoryScript(directory) }, parse: parseDirectory },
-    room: {
-      ask: { kind: "run", command: { argv: ["df", "-Pk", parent, directory] } },
-      parse: (text) => parseRoom(text, directory),
-      everyMs: roomEveryMs,
-    },
   };
 }

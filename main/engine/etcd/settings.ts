@@ -19,6 +19,8 @@ export const etcdSettings = {
   /** Where the other members reach it. */
   peerUrl: { kind: "text", standard: "" },
   dataDirectory: { kind: "text", standard: "" },
+  /** Where its write-ahead log lies when not in the data directory (`--wal-dir`); empty where it lies there. */
+  walDirectory: { kind: "text", standard: "" },
   /** The account the server runs as. */
   account: { kind: "text", standard: "etcd" },
   /** What starts and stops it, such as `systemd:etcd.service`. */
@@ -33,6 +35,14 @@ export type EtcdSite = Site<typeof etcdSettings>;
 /** Without a slash behind it, so that a name made from it lies beside it; empty where it is not known. */
 export function dataDirectoryOf({ settings }: EtcdSite): string {
   return settings.dataDirectory.replace(/\/+$/, "");
+}
+
+/** Null where it lies in the data directory, and gets another name with that. */
+export function walDirectoryElsewhere(site: EtcdSite): string | null {
+  const wal = site.settings.walDirectory.replace(/\/+$/, "");
+  const data = dataDirectoryOf(site);
+  const isInside = wal === data || (wal.startsWith(`${data}/`) && !wal.includes("/.."));
+  return wal === "" || isInside ? null : wal;
 }
 
 export function loginOf({ settings }: EtcdSite): HttpLogin {

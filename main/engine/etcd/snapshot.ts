@@ -4,7 +4,8 @@ import { quantileBetween, type Bucket } from "../../probe/parse/metrics";
 import type { Reading } from "../../probe/probe";
 import type { MemberReadings } from "../engine";
 import { keepsRestarting, type Liveness } from "../process-liveness";
-import type { DataDirectory, EtcdProbes, KeyHash, ListedMember, MemberMetrics, MemberStatus, Room } from "./probes";
+import type { DataDirectory, FolderRights, Room } from "./directory";
+import type { EtcdProbes, KeyHash, ListedMember, MemberMetrics, MemberStatus } from "./probes";
 import type { EtcdSite, etcdSettings } from "./settings";
 
 /**
@@ -34,6 +35,7 @@ export interface EtcdMember {
   readonly liveness: Reading<Liveness>;
   readonly directory: Reading<DataDirectory>;
   readonly room: Reading<Room>;
+  readonly rights: Reading<FolderRights>;
   /** Between this reading and the one before; null until there are two of one run of the process. */
   readonly since: Since | null;
   readonly keepsRestarting: boolean;

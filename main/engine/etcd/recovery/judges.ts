@@ -1,7 +1,7 @@
 import { sentence, type Fact, type Sentence } from "../../../../contract/sentence";
 import type { Claim, Judge } from "../../engine";
 import { controlOf } from "../../service";
-import type { DataDirectory } from "../probes";
+import type { DataDirectory } from "../directory";
 import {
   alarmsOf,
   answering,
@@ -17,6 +17,7 @@ import {
   type EtcdSnapshot,
   type Standing,
 } from "../snapshot";
+import { dataDirectoryOf } from "../settings";
 
 type Facts = Readonly<Record<string, Fact>>;
 
@@ -49,6 +50,8 @@ export const holds = {
   keptAside: (member: string, kept: string): Claim => sentence("etcd/holds.kept-aside", { member, kept }),
   putBack: (member: string, kept: string): Claim => sentence("etcd/holds.put-back", { member, kept }),
   emptied: (member: string): Claim => sentence("etcd/holds.emptied", { member }),
+  /** Its account may give its data another name. */
+  mayRename: (member: string): Claim => sentence("etcd/holds.may-rename", { member }),
 } as const;
 
 const memberOf = (facts: Facts): string => String(facts.member);
@@ -140,7 +143,18 @@ export const etcdJudges: Readonly<Record<string, Judge<EtcdSnapshot>>> = {
   "etcd/holds.put-back": (now, facts) =>
     directoryAsClaimed(now, facts, ({ isThere, kept }, name) => isThere && !kept.includes(name), "etcd/not-put-back"),
   "etcd/holds.emptied": (now, facts) => directoryAsClaimed(now, facts, ({ isThere }) => !isThere, "etcd/data-there"),
+  "etcd/holds.may-rename": (now, facts) => {
+    const member = memberIn(now, memberOf(facts));
+    if (member?.rights.kind !== "value") return sentence("etcd/rights-not-seen", { member: memberOf(facts) });
+    return member.rights.value.mayRename ? null : mayNotRename(member);
+  },
 };
+
+export function mayNotRename({ member, site }: EtcdMember): Sentence {
+  const directory = dataDirectoryOf(site);
+  const folder = directory.slice(0, directory.lastIndexOf("/")) || "/";
+  return sentence("etcd/may-not-rename", { member, account: site.settings.account, folder });
+}
 
 function directoryAsClaimed(
   now: EtcdSnapshot,

@@ -2,9 +2,9 @@ import { sentence, type Sentence } from "../../../../contract/sentence";
 import type { Claim, Effect, RecoveryAction, Step } from "../../engine";
 import { controlOf, startEffect } from "../../service";
 import { decimalId } from "../probes";
-import { dataDirectoryOf } from "../settings";
+import { dataDirectoryOf, walDirectoryElsewhere } from "../settings";
 import { leaderOf, memberIn, votersOf, type Answering, type EtcdMember, type EtcdSnapshot } from "../snapshot";
-import { controlObjections, holds, layoutOf, linksOf, majorityWithout } from "./judges";
+import { controlObjections, holds, layoutOf, linksOf, majorityWithout, mayNotRename } from "./judges";
 import { call, none, nothingToDo } from "./steps";
 
 /** etcd asks for five. */
@@ -39,24 +39,28 @@ export const replaceMember: RecoveryAction<EtcdSnapshot> = {
     const listed = snapshot.listed?.find(({ id }) => id === target.id);
     const { member } = target;
     const isThere = target.directory.kind === "value" && target.directory.value.isThere;
-    const empty = isThere ? [] : [holds.emptied(member)];
+    // What is asked of the data before anybody is taken out.
+    const data = isThere ? renameClaims(target) : [holds.emptied(member)];
     const aside = keptDirectory(target);
     return {
       steps: [
         letLinksSettle(leader, target, linked),
-        ...(listed === undefined ? [] : [remove(leader, target, listed.id, [linked, ...empty])]),
-        ...(isThere ? [keepAside(target, aside, listed === undefined ? [linked] : [])] : []),
+        ...(listed === undefined ? [] : [remove(leader, target, listed.id, [linked, ...data])]),
+        ...(isThere ? [keepAside(target, aside, listed === undefined ? [linked, ...data] : data)] : []),
         add(leader, target, peerUrl),
         startAnew(snapshot, target, peerUrl),
       ],
       warnings: [
         ...(isThere ? [sentence("etcd/warning.kept-aside", { member, kept: aside })] : []),
+        ...(isThere && target.rights.kind !== "value"
+          ? [sentence("etcd/warning.rights-unknown", { member, account: target.site.settings.account })]
+          : []),
         ...(target.room.kind === "value"
           ? []
           : [sentence("etcd/warning.disk-unknown", { member, neededBytes: neededBytes(leader) })]),
         sentence("etcd/warning.no-loss-allowed"),
       ],
-      restsOn: layoutOf(snapshot),
+      restsOn: [...layoutOf(snapshot), ...(isThere ? renameClaims(target) : [])],
       goal: [holds.inSync(member), holds.votes(member), holds.leads(leader.member)],
     };
   },
@@ -83,19 +87,26 @@ function objectionsTo(snapshot: EtcdSnapshot, target: EtcdMember): readonly Sent
 }
 
 /** What would stop it after the member was taken out. */
-function directoryObjections(
-  { member, site, directory, room }: EtcdMember,
-  leader: Answering | null,
-): readonly Sentence[] {
+function directoryObjections(target: EtcdMember, leader: Answering | null): readonly Sentence[] {
+  const { member, site, directory, room, rights } = target;
   const path = dataDirectoryOf(site);
   if (path === "") return [sentence("etcd/directory-unknown", { member })];
+  const wal = walDirectoryElsewhere(site);
+  // With its old log beside an empty data directory a member does not start.
+  if (wal !== null) return [sentence("etcd/wal-directory-elsewhere", { member, directory: wal, dataDirectory: path })];
   if (directory.kind !== "value") return [sentence("etcd/directory-not-seen", { member })];
+  if (directory.value.isThere && rights.kind === "value" && !rights.value.mayRename) return [mayNotRename(target)];
   if (room.kind !== "value") return [];
   const { availableBytes, isMountPoint } = room.value;
   if (isMountPoint) return [sentence("etcd/directory-is-mount-point", { member, directory: path })];
   return leader !== null && availableBytes < neededBytes(leader)
     ? [sentence("etcd/disk-too-full", { member, availableBytes, neededBytes: neededBytes(leader) })]
     : [];
+}
+
+/** Nothing is claimed of rights that could not be read; the plan warns of it. */
+function renameClaims({ member, rights }: EtcdMember): readonly Claim[] {
+  return rights.kind === "value" ? [holds.mayRename(member)] : [];
 }
 
 /** For the new copy beside the old one. */
