@@ -5,10 +5,15 @@ import { postgresqlHealth, synchronousNeed } from "../../main/engine/postgresql/
 import { postgresqlProbes, type PostgresqlProbes, type ServerState } from "../../main/engine/postgresql/probes";
 import { failover, failoverOnAttestation } from "../../main/engine/postgresql/recovery/failover";
 import { postgresqlJudges } from "../../main/engine/postgresql/recovery/judges";
+import { rejoin } from "../../main/engine/postgresql/recovery/rejoin";
+import { repoint } from "../../main/engine/postgresql/recovery/repoint";
+import { rebuild, rewind } from "../../main/engine/postgresql/recovery/rewind";
 import { commitPrepared } from "../../main/engine/postgresql/recovery/settle-prepared";
 import { postgresqlSettings } from "../../main/engine/postgresql/settings";
 import { snapshotServers, type ServersSnapshot } from "../../main/engine/postgresql/snapshot";
+import { say } from "../../contract/say";
 import { sentence } from "../../contract/sentence";
+import { catalogues } from "../../main/catalogue";
 import { replay } from "./case";
 
 type Members = readonly MemberReadings<typeof postgresqlSettings, PostgresqlProbes>[];
@@ -191,6 +196,18 @@ describe("a prepared transaction that is settled by hand", () => {
       claims.map((claim) => judged(snapshot, claim));
     expect(told(snapshotServers(old))).toEqual([null, "postgresql/still-prepared"]);
     expect(told(changed({ gid: "order-4712" }))).toEqual(["postgresql/not-prepared", null]);
+    // What is not known of it is not said of it.
+    for (const language of ["en", "zh-CN"] as const)
+      expect(claims.map((claim) => say(catalogues[language], language, claim)).join()).not.toContain("{{");
+  });
+
+  it("is said with its number and time where the claim has them", () => {
+    const { restsOn, goal } = commitPrepared.plan(snapshotServers(old), "order-4711");
+    const said = [...restsOn, ...goal].map((claim) => say(catalogues.en, "en", claim)).join("\n");
+    expect(said).toMatch(
+      /order-4711 in postgres that was prepared on pg-1 at \d{4}-.* UTC \(transaction \d+\) is still prepared/,
+    );
+    expect(said).not.toContain("{{");
   });
 
   it("is left to its manager while it is young", () => {
@@ -247,6 +264,70 @@ describe("a slot nobody reads that grows", () => {
     expect(timeLeft(withSlot({}, closed))).toMatchObject({ state: "missing", reason });
     expect(sightings(withSlot({ bytesUntilLost: 1 << 20 }, closed))).toEqual([]);
   });
+});
+
+describe("a lost slot of the name that a standby uses", () => {
+  const gone = recorded("cascade-upstream-gone");
+  const stepsFor = (recovery: typeof repoint, members: Members): readonly string[] =>
+    codes(recovery.plan(snapshotServers(members), "p2").steps.map(({ title }) => title));
+  const against = (recovery: typeof repoint, members: Members, name: string): readonly string[] =>
+    codes(recovery.targets(snapshotServers(members)).find(({ target }) => target === name)?.objections ?? []);
+
+  it("is left over where the standby receives from another server, and is made anew with a warning", () => {
+    for (const recovery of [repoint, rewind]) {
+      expect(against(recovery, gone, "p2")).toEqual([]);
+      expect(codes(recovery.plan(snapshotServers(gone), "p2").warnings)).toContain(
+        "postgresql/warning.lost-slot-left-over",
+      );
+    }
+    const { steps } = repoint.plan(snapshotServers(gone), "p2");
+    expect(codes(steps.map(({ title }) => title))).toEqual([
+      "postgresql/step.dropSlot",
+      "postgresql/step.createSlot",
+      "postgresql/step.pointAt",
+    ]);
+    // It kept nothing: that it is dropped keeps nobody from taking the rest back.
+    expect(steps.map(({ undo }) => undo.kind)).toEqual(["needless", "by", "by"]);
+  });
+
+  it("is left over where the standby is set to use none, and none is made that nobody would read", () => {
+    const slotless = saying(gone, "p2", { primarySlotName: "", primaryConnection: "host=198.18.1.31 user=replicator" });
+    expect(against(rewind, slotless, "p2")).toEqual([]);
+    // Named for it, a slot would be made by a rewind, which writes its settings.
+    expect(stepsFor(rewind, slotless).slice(1, 3)).toEqual(["postgresql/step.dropSlot", "postgresql/step.createSlot"]);
+    expect(stepsFor(repoint, slotless)).toEqual(["postgresql/step.pointAt"]);
+  });
+
+  it("is refused where the standby receives by it, or may: with it the WAL went", () => {
+    const there = { primaryConnection: "host=198.18.1.31 port=5432 user=replicator" };
+    const elsewhere = { primaryConnection: "host=of.another.name port=5432 user=replicator" };
+    for (const change of [there, elsewhere])
+      for (const recovery of [repoint, rewind])
+        expect(against(recovery, saying(gone, "p2", change), "p2")).toEqual(["postgresql/slot-is-lost-for"]);
+    // Files of a stopped one name the slot and not whose it is.
+    for (const recovery of [rejoin, rewind])
+      expect(against(recovery, recorded("standby-slot-lost"), "pg-3")).toEqual(["postgresql/slot-is-lost-for"]);
+    expect(against(rebuild, recorded("standby-slot-lost"), "pg-3")).toEqual([]);
+  });
+
+  it("is told of a standby's own slots in other words than of a primary's", () => {
+    const told = (name: string): string =>
+      (postgresqlHealth.find(({ code }) => code === "postgresql/SlotLost")?.find(snapshotServers(recorded(name))) ?? [])
+        .map(({ facts }) => say(catalogues.en, "en", sentence("postgresql/SlotLost.remedy", facts)))
+        .join("\n");
+    expect(told("cascade-upstream-gone")).toMatch(/the slot is made anew with it; if there is none, drop the slot\.$/);
+    expect(told("slot-of-standby-lost")).toMatch(/by hand on p3: SELECT pg_drop_replication_slot\('slot_p2'\)\.$/);
+  });
+});
+
+it("leaves a standby without a slot as it is when another is promoted: a slot for it nobody would read", () => {
+  const killed = recorded("primary-killed");
+  const titles = (members: Members): readonly string[] =>
+    failover.plan(snapshotServers(members), "pg-2").steps.map(({ title }) => title.code);
+  expect(titles(killed)).toContain("postgresql/step.createSlot");
+  const slotless = titles(saying(killed, "pg-3", { primarySlotName: "" }));
+  expect(slotless).not.toContain("postgresql/step.createSlot");
+  expect(slotless).toContain("postgresql/step.pointAt");
 });
 
 it("reads how many standbys commits wait for as PostgreSQL does", () => {

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Assessment } from "../../contract/assessment";
+import type { RunRecord } from "../../contract/recovery";
 import { postgresql } from "../../main/engine/postgresql";
 import { openRecorder } from "../engine/recorder";
 import { startLab, whyNoLab, type Lab } from "../lab/start-lab";
@@ -32,8 +33,12 @@ describe.skipIf(why !== null)(`PostgreSQL on the lab ${why ?? ""}`, () => {
     console = openConsole(lab.sshConfigPath, password);
   });
   afterEach(async () => {
-    for (const one of mend.reverse()) await one();
+    const due = mend.reverse();
     mend = [];
+    const problems: unknown[] = [];
+    // What could not be mended says so, and keeps nothing else from being mended.
+    for (const one of due) await one().catch((problem: unknown) => problems.push(problem));
+    expect(problems).toEqual([]);
     if (console.hasCluster()) await console.until(isWell, 60_000);
   });
   afterAll(async () => {
@@ -74,6 +79,9 @@ describe.skipIf(why !== null)(`PostgreSQL on the lab ${why ?? ""}`, () => {
       .flatMap(({ targets }) => targets.filter(({ objections }) => objections.length === 0))
       .map(({ target }) => target);
 
+  const stepsOf = ({ steps }: RunRecord): readonly string[] =>
+    steps.map(({ step }) => step.title.code.replace("postgresql/step.", ""));
+
   async function recordCase(name: string, what: string, betweenLooks?: () => Promise<unknown>): Promise<void> {
     if (!records) return;
     await openRecorder(lab.sshConfigPath, password).record(postgresql, console.cluster(), name, {
@@ -99,6 +107,28 @@ describe.skipIf(why !== null)(`PostgreSQL on the lab ${why ?? ""}`, () => {
     );
     await lab.faults.healPartitions();
   }
+
+  /** Writes more than `member` keeps for a slot that nobody reads. */
+  async function outgrow(first: string, member: string): Promise<void> {
+    await sql(first, "create table filler as select 1 as one");
+    for (let count = 0; count < 10; count += 1) {
+      await sql(first, "insert into filler values (2)");
+      await sql(first, "select pg_switch_wal()");
+    }
+    await sql(first, "drop table filler");
+    await sql(first, "checkpoint");
+    if (member === first) return;
+    const upTo = (await sql(first, "select pg_current_wal_lsn()")).trim();
+    await replayed(member, upTo);
+    await sql(member, "checkpoint");
+  }
+
+  /** Waits until a standby has replayed up to a position of its primary's. */
+  const replayed = (standby: string, upTo: string): Promise<string> =>
+    lab.run(
+      standby,
+      `until [ "$(cd / && runuser -u postgres -- psql -qAtXc "select pg_last_wal_replay_lsn() >= '${upTo}'")" = t ]; do sleep 0.1; done`,
+    );
 
   it("live: postgresql / A: finds all servers from a standby, and asks for the password of each once", async () => {
     const found = await console.discover("p2");
@@ -379,6 +409,54 @@ kill -STOP $(head -1 ${old}/postmaster.pid)`,
     expect(await sql(standby, "show primary_conninfo")).not.toBe(before.replace(/host=\S+/, "host=127.0.0.1"));
   });
 
+  it("live: postgresql / point-at-primary: a standby of a standby that is gone is pointed at the primary, where the slot of its name was lost long ago", async () => {
+    const first = await wellPrimary();
+    const [standby = "", middle = ""] = others(first);
+    const slot = `slot_${standby}`;
+    const lostOn = ({ findings }: Assessment): readonly unknown[] =>
+      findings.filter(({ code }) => code === "postgresql/SlotLost").map(({ facts }) => [facts.member, facts.slot]);
+    await sql(middle, `select pg_create_physical_replication_slot('${slot}', true)`);
+    // A slot of a standby is dropped there by hand.
+    mend.push(() => sql(middle, `select pg_drop_replication_slot('${slot}')`));
+    mend.push(() => lab.attempt(middle, `systemctl start ${unit}`));
+    const direct = (await sql(standby, "show primary_conninfo")).trim();
+    const cascaded = direct.replace(/host=\S+/, `host=${lab.host(middle).address}`);
+    await sql(standby, `alter system set primary_conninfo = '${cascaded.replaceAll("'", "''")}'`);
+    await sql(standby, "select pg_reload_conf()");
+    await console.until(has("postgresql/SlotInactive"));
+    await lab.run(
+      middle,
+      `until [ "$(cd / && runuser -u postgres -- psql -qAtXc "select count(*) from pg_stat_replication where state = 'streaming'")" = 1 ]; do sleep 0.1; done`,
+    );
+    await outgrow(first, first);
+    await replayed(standby, (await sql(first, "select pg_current_wal_lsn()")).trim());
+    expect(lostOn(await console.until(has("postgresql/SlotLost")))).toEqual([[first, slot]]);
+    await lab.run(middle, `systemctl stop ${unit}`);
+    await console.until(has("postgresql/StandbyNotStreaming"), 60_000);
+    await recordCase(
+      "cascade-upstream-gone",
+      "A standby received from another; its slot on the primary was lost; the other was stopped.",
+    );
+    expect(await console.plan("postgresql/point-at-primary", standby)).toMatchObject({
+      state: "planned",
+      plan: { warnings: [{}, { code: "postgresql/warning.lost-slot-left-over", facts: { slot, primary: first } }] },
+    });
+    const run = await console.recover("postgresql/point-at-primary", standby);
+    expect(outcome(run)).toBe("done");
+    expect(stepsOf(run)).toEqual(["dropSlot", "createSlot", "pointAt"]);
+    expect(run.undoObstacle).toBe(null);
+    await lab.run(middle, `systemctl start ${unit}`);
+    await console.until((now) => primary(now) === first && inRole(now, "standby").length === 2);
+    // What was its slot there is read by nobody now.
+    await outgrow(first, middle);
+    const seen = await console.until(has("postgresql/SlotLost"));
+    expect(lostOn(seen)).toEqual([[middle, slot]]);
+    await recordCase(
+      "slot-of-standby-lost",
+      "A standby kept a slot of one that no longer receives from it, and lost it.",
+    );
+  });
+
   it("live: postgresql / minority-partition: a standby cut off from the others is named, the primary is not", async () => {
     const first = await wellPrimary();
     const [cut = ""] = others(first);
@@ -625,10 +703,7 @@ kill -STOP $(head -1 ${old}/postmaster.pid)`,
     await sql(first, "checkpoint");
     const upTo = (await sql(first, "select pg_current_wal_lsn()")).trim();
     await console.until(isWell);
-    await lab.run(
-      damaged,
-      `until [ "$(cd / && runuser -u postgres -- psql -qAtXc "select pg_last_wal_replay_lsn() >= '${upTo}'")" = t ]; do sleep 0.1; done`,
-    );
+    await replayed(damaged, upTo);
     // A standby starts at the last checkpoint of its primary that it replayed, and writes the pages changed since then anew.
     await sql(damaged, "checkpoint");
     mend.push(() => lab.attempt(damaged, `systemctl start ${unit}`));
@@ -657,12 +732,7 @@ kill -STOP $(head -1 ${old}/postmaster.pid)`,
     const slot = `slot_${standby}`;
     mend.push(() => lab.attempt(standby, `systemctl start ${unit}`));
     await lab.run(standby, `systemctl stop ${unit}`);
-    await sql(first, "create table filler as select 1 as one");
-    for (let count = 0; count < 10; count += 1) {
-      await sql(first, "insert into filler values (2)");
-      await sql(first, "select pg_switch_wal()");
-    }
-    await sql(first, "checkpoint");
+    await outgrow(first, first);
     const seen = await console.until((now) => has("postgresql/ServerStopped")(now) && has("postgresql/SlotLost")(now));
     expect([offered(seen, "rejoin-as-standby"), offered(seen, "rewind-to-primary")]).toEqual([[], []]);
     expect(await console.plan("postgresql/rejoin-as-standby", standby)).toMatchObject({
@@ -671,19 +741,13 @@ kill -STOP $(head -1 ${old}/postmaster.pid)`,
     });
     const run = await console.recover("postgresql/rebuild-from-primary", standby);
     expect(outcome(run)).toBe("done");
-    expect(run.steps.map(({ step }) => step.title.code.replace("postgresql/step.", ""))).toEqual([
-      "dropSlot",
-      "createSlot",
-      "copy",
-      "start",
-    ]);
+    expect(stepsOf(run)).toEqual(["dropSlot", "createSlot", "copy", "start"]);
     await lab.run(standby, `systemctl stop ${unit}`);
     await console.until(has("postgresql/ServerStopped"));
     expect(outcome(await console.recover("postgresql/rebuild-from-primary", standby))).toBe("done");
     const kept = (await lab.run(standby, "cd /var/lib/postgresql/15; ls -d main.before-timeline-*")).trim().split("\n");
     expect(kept).toEqual([expect.stringMatching(/-\d+$/), `${kept[0] ?? ""}-2`]);
     await lab.run(standby, "rm -r /var/lib/postgresql/15/main.before-timeline-*");
-    await sql(first, "drop table filler");
   });
 
   it("live: postgresql / G: tells from the logs which server was promoted and which started after a crash", async () => {

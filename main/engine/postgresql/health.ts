@@ -247,7 +247,15 @@ export const postgresqlHealth: readonly HealthRule<ServersSnapshot>[] = [
   {
     code: "postgresql/SlotLost",
     level: "degraded",
-    find: each((server) => slotSightings(server, (slot) => (slot.walStatus === "lost" ? "degraded" : null))),
+    find: each((server) => {
+      const onStandby = server.standing.kind === "standby";
+      const whose = onStandby ? "postgresql/slot-lost.whose-on-standby" : "postgresql/slot-lost.whose";
+      const mend = onStandby ? "postgresql/slot-lost.mend-on-standby" : "postgresql/slot-lost.mend";
+      return slotSightings(server, (slot) => (slot.walStatus === "lost" ? "degraded" : null)).map((sighting) => ({
+        ...sighting,
+        facts: { ...sighting.facts, whose, mend },
+      }));
+    }),
   },
   {
     code: "postgresql/SlotRetainsWal",

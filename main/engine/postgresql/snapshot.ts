@@ -200,6 +200,13 @@ export function upstreamOf(state: ServerState, servers: readonly Server[]): Serv
   );
 }
 
+/** The slot a server is set to use, empty for none; null where neither it nor its files could tell. */
+export function usedSlot({ standing, liveness }: Server): string | null {
+  if (standing.kind === "primary") return "";
+  if (standing.kind === "standby") return standing.state.primarySlotName;
+  return liveness.kind === "value" && liveness.value.kind === "not-running" ? liveness.value.slotName : null;
+}
+
 /** One word of a libpq connection string: `host=10.0.0.5 port=5432 user='re plicator'`. */
 export function connectionWord(connection: string | null, word: string): string | null {
   const found =

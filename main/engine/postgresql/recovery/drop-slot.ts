@@ -1,7 +1,7 @@
 import { sentence, type Sentence } from "../../../../contract/sentence";
 import type { RecoveryAction, Step } from "../../engine";
 import type { Slot } from "../probes";
-import { solePrimary, type Server, type ServersSnapshot } from "../snapshot";
+import { solePrimary, usedSlot, type ServersSnapshot } from "../snapshot";
 import { holds, layoutOf } from "./judges";
 import { nothingToDo, dropSlotStep, slotNameOf } from "./steps";
 
@@ -52,11 +52,4 @@ function objectionsTo(snapshot: ServersSnapshot, { name, walStatus }: Slot): rea
   if (user === undefined || walStatus === "lost") return [];
   const code = user.standing.kind === "standby" ? "postgresql/slot-has-standby" : "postgresql/slot-of-stopped";
   return [sentence(code, { slot: name, member: user.member })];
-}
-
-/** The slot a server is set to use, empty for none; null where neither it nor its files could tell. */
-function usedSlot({ standing, liveness }: Server): string | null {
-  if (standing.kind === "primary") return "";
-  if (standing.kind === "standby") return standing.state.primarySlotName;
-  return liveness.kind === "value" && liveness.value.kind === "not-running" ? liveness.value.slotName : null;
 }

@@ -1,6 +1,6 @@
 import { sentence, type Sentence } from "../../../../contract/sentence";
 import type { Claim } from "../../engine";
-import { solePrimary, standbysOf, type Server, type ServersSnapshot } from "../snapshot";
+import { solePrimary, standbysOf, upstreamOf, usedSlot, type Server, type ServersSnapshot } from "../snapshot";
 import { canBeModel, holds, serverIn, slotOf } from "./judges";
 import { connectionTo, slotNameOf } from "./steps";
 
@@ -42,11 +42,37 @@ export function objectionsToChangeFiles({ liveness, node }: Server): readonly Se
 
 /** With its slot the WAL went that the server still needs; made anew the slot would not bring it back, so its data have to be copied. */
 export function objectionsToSlot(snapshot: ServersSnapshot, server: Server): readonly Sentence[] {
+  const lost = lostSlot(snapshot, server);
+  return lost !== null && mayFollowBy(lost.primary, server, snapshot)
+    ? [sentence("postgresql/slot-is-lost-for", lost.facts)]
+    : [];
+}
+
+/** A lost slot of its name is of an earlier time where the server follows without a slot, or another than the primary. */
+export function slotWarnings(snapshot: ServersSnapshot, server: Server): readonly Sentence[] {
+  const lost = lostSlot(snapshot, server);
+  return lost !== null && !mayFollowBy(lost.primary, server, snapshot)
+    ? [sentence("postgresql/warning.lost-slot-left-over", lost.facts)]
+    : [];
+}
+
+function lostSlot(
+  snapshot: ServersSnapshot,
+  server: Server,
+): { readonly primary: Server; readonly facts: Sentence["facts"] } | null {
   const primary = solePrimary(snapshot);
   const slot = slotNameOf(server);
-  return slotOf(primary, slot)?.walStatus === "lost"
-    ? [sentence("postgresql/slot-is-lost-for", { slot, member: server.member, primary: primary?.member ?? "?" })]
-    : [];
+  return primary === null || slotOf(primary, slot)?.walStatus !== "lost"
+    ? null
+    : { primary, facts: { slot, member: server.member, primary: primary.member } };
+}
+
+/** The files of one that does not run name its slot and not whose it is. */
+function mayFollowBy(primary: Server, server: Server, { servers }: ServersSnapshot): boolean {
+  if (usedSlot(server) === "") return false;
+  if (server.standing.kind !== "standby") return true;
+  const upstream = upstreamOf(server.standing.state, servers);
+  return upstream === null || upstream === primary;
 }
 
 /** A connection string that is known to work for replication here: another standby's, or the one the primary used when it was a standby. */

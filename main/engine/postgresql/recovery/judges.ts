@@ -37,9 +37,9 @@ export const holds = {
   noSlot: (member: string, slot: string): Claim => sentence("postgresql/holds.no-slot", { member, slot }),
   slotIdle: (member: string, slot: string): Claim => sentence("postgresql/holds.slot-idle", { member, slot }),
   prepared: (member: string, { gid, database, transactionId, preparedAt }: PreparedTransaction): Claim =>
-    sentence("postgresql/holds.prepared", { member, gid, database, transactionId, preparedAt }),
+    sentence("postgresql/holds.this-prepared", { member, gid, database, transactionId, preparedAt }),
   notPrepared: (member: string, { gid, transactionId, preparedAt }: PreparedTransaction): Claim =>
-    sentence("postgresql/holds.not-prepared", { member, gid, transactionId, preparedAt }),
+    sentence("postgresql/holds.this-not-prepared", { member, gid, transactionId, preparedAt }),
   near: (member: string, allowedBytes: number): Claim => sentence("postgresql/holds.near", { member, allowedBytes }),
   received: (member: string, bytes: number): Claim => sentence("postgresql/holds.received", { member, bytes }),
   mostAdvanced: (member: string): Claim => sentence("postgresql/holds.most-advanced", { member }),
@@ -106,20 +106,11 @@ export const postgresqlJudges: Readonly<Record<string, Judge<ServersSnapshot>>> 
       ? sentence("postgresql/slot-in-use", slotFacts(facts))
       : null;
   },
-  "postgresql/holds.prepared": (now, facts) => {
-    const prepared = serverIn(now, memberOf(facts))?.prepared;
-    if (prepared?.kind !== "value") return sentence("postgresql/prepared-not-read", { member: memberOf(facts) });
-    return prepared.value.some((one) => one.database === facts.database && isSame(one, facts))
-      ? null
-      : sentence("postgresql/not-prepared", { member: memberOf(facts), gid: String(facts.gid) });
-  },
-  "postgresql/holds.not-prepared": (now, facts) => {
-    const prepared = serverIn(now, memberOf(facts))?.prepared;
-    if (prepared?.kind !== "value") return sentence("postgresql/prepared-not-read", { member: memberOf(facts) });
-    return prepared.value.some((one) => isSame(one, facts))
-      ? sentence("postgresql/still-prepared", { member: memberOf(facts), gid: String(facts.gid) })
-      : null;
-  },
+  "postgresql/holds.this-prepared": (now, facts) => isPrepared(now, facts),
+  "postgresql/holds.this-not-prepared": (now, facts) => isNotPrepared(now, facts),
+  // In the journal of an earlier version, which has the name alone.
+  "postgresql/holds.prepared": (now, facts) => isPrepared(now, facts),
+  "postgresql/holds.not-prepared": (now, facts) => isNotPrepared(now, facts),
   "postgresql/holds.near": (now, facts) => tooFarBehind(now, memberOf(facts), Number(facts.allowedBytes)),
   "postgresql/holds.received": (now, facts) => {
     const received = stateOf(now, memberOf(facts))?.receiveBytes ?? null;
@@ -169,10 +160,23 @@ function memberOf(facts: Facts): string {
   return String(facts.member);
 }
 
-/**
- * A name is free again once its transaction is settled, and another may have been prepared under it since. A run of an earlier version of
- * this console has the name alone in its journal.
- */
+function isPrepared(now: ServersSnapshot, facts: Facts): Sentence | null {
+  const prepared = serverIn(now, memberOf(facts))?.prepared;
+  if (prepared?.kind !== "value") return sentence("postgresql/prepared-not-read", { member: memberOf(facts) });
+  return prepared.value.some((one) => one.database === facts.database && isSame(one, facts))
+    ? null
+    : sentence("postgresql/not-prepared", { member: memberOf(facts), gid: String(facts.gid) });
+}
+
+function isNotPrepared(now: ServersSnapshot, facts: Facts): Sentence | null {
+  const prepared = serverIn(now, memberOf(facts))?.prepared;
+  if (prepared?.kind !== "value") return sentence("postgresql/prepared-not-read", { member: memberOf(facts) });
+  return prepared.value.some((one) => isSame(one, facts))
+    ? sentence("postgresql/still-prepared", { member: memberOf(facts), gid: String(facts.gid) })
+    : null;
+}
+
+/** A name is free again once its transaction is settled, and another may have been prepared under it since. */
 function isSame({ gid, transactionId, preparedAt }: PreparedTransaction, facts: Facts): boolean {
   if (gid !== facts.gid || facts.transactionId === undefined) return gid === facts.gid;
   return transactionId === facts.transactionId && preparedAt === facts.preparedAt;

@@ -3,14 +3,14 @@ import type { Claim, Step } from "../../engine";
 import type { Server, ServersSnapshot } from "../snapshot";
 import { standbysOf } from "../snapshot";
 import { canBeModel, holds } from "./judges";
-import { checkpoint, connectionTo, follow, provideSlot, slotNameOf } from "./steps";
+import { checkpoint, connectionTo, follow, provideUsedSlot } from "./steps";
 
 /** What comes after a promotion, whatever led to it: the other standbys follow the new primary, each through a slot of its own. */
 export function regroup(snapshot: ServersSnapshot, target: Server, oldPrimary: string): readonly Step[] {
   const others = followers(snapshot, target, oldPrimary).filter(canBeModel);
   return [
     checkpoint(target),
-    ...others.flatMap((other) => provideSlot(target, slotNameOf(other))),
+    ...others.flatMap((other) => provideUsedSlot(target, other)),
     ...others.map((other) => follow(other, target, connectionOf(other, target))),
   ];
 }

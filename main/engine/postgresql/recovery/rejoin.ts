@@ -2,7 +2,7 @@ import { sentence } from "../../../../contract/sentence";
 import type { RecoveryAction } from "../../engine";
 import type { ServersSnapshot } from "../snapshot";
 import { holds, layoutOf } from "./judges";
-import { joiningOf, objectionsToChangeFiles, objectionsToJoin, objectionsToSlot } from "./joining";
+import { joiningOf, objectionsToChangeFiles, objectionsToJoin, objectionsToSlot, slotWarnings } from "./joining";
 import { makeStandby, nothingToDo, provideSlot, startServer } from "./steps";
 
 /** Brings a stopped server back as a standby of the primary there is now. */
@@ -31,7 +31,10 @@ export const rejoin: RecoveryAction<ServersSnapshot> = {
         makeStandby(target, connection, slot),
         startServer(target, [holds.solePrimary(primary.member)], joined),
       ],
-      warnings: [sentence("postgresql/warning.may-have-diverged", { member: target.member, primary: primary.member })],
+      warnings: [
+        sentence("postgresql/warning.may-have-diverged", { member: target.member, primary: primary.member }),
+        ...slotWarnings(snapshot, target),
+      ],
       restsOn: layoutOf(snapshot),
       goal: [holds.solePrimary(primary.member), ...joined],
     };

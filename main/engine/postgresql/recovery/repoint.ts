@@ -2,8 +2,8 @@ import { sentence } from "../../../../contract/sentence";
 import type { RecoveryAction } from "../../engine";
 import { isLeftOutOf, solePrimary, standbysOf, type ServersSnapshot } from "../snapshot";
 import { canBeModel, holds, layoutOf, serverIn } from "./judges";
-import { objectionsToSlot } from "./joining";
-import { connectionTo, follow, nothingToDo, provideSlot, slotNameOf } from "./steps";
+import { objectionsToSlot, slotWarnings } from "./joining";
+import { connectionTo, follow, nothingToDo, provideUsedSlot } from "./steps";
 
 /** Points a standby that does not receive from the primary at it, as after a failover that it was left out of. */
 export const repoint: RecoveryAction<ServersSnapshot> = {
@@ -32,10 +32,12 @@ export const repoint: RecoveryAction<ServersSnapshot> = {
     if (primary === null || target?.standing.kind !== "standby") return nothingToDo;
     const before = target.standing.state.primaryConnection;
     const connection = connectionTo(primary, before, target.member);
-    const slot = slotNameOf(target);
     return {
-      steps: [...provideSlot(primary, slot), follow(target, primary, connection)],
-      warnings: [sentence("postgresql/warning.may-have-diverged", { member: target.member, primary: primary.member })],
+      steps: [...provideUsedSlot(primary, target), follow(target, primary, connection)],
+      warnings: [
+        sentence("postgresql/warning.may-have-diverged", { member: target.member, primary: primary.member }),
+        ...slotWarnings(snapshot, target),
+      ],
       restsOn: [...layoutOf(snapshot), ...(before === null ? [] : [holds.pointsAt(target.member, before)])],
       goal: [holds.solePrimary(primary.member), holds.streams(target.member, primary.member)],
     };

@@ -2,7 +2,7 @@ import { sentence, type Sentence } from "../../../../contract/sentence";
 import type { RecoveryAction } from "../../engine";
 import { isLeftOutOf, solePrimary, type Server, type ServersSnapshot } from "../snapshot";
 import { holds, layoutOf } from "./judges";
-import { joiningOf, objectionsToChangeFiles, objectionsToJoin, objectionsToSlot } from "./joining";
+import { joiningOf, objectionsToChangeFiles, objectionsToJoin, objectionsToSlot, slotWarnings } from "./joining";
 import { copyFromPrimary, rewindToPrimary } from "./renew-steps";
 import { checkpoint, nothingToDo, provideSlot, startServer, stopServer } from "./steps";
 
@@ -57,6 +57,7 @@ function renewal(
             user: primary.site.settings.user,
             account: target.site.settings.account,
           }),
+          ...(rewinds ? slotWarnings(snapshot, target) : []),
         ],
         restsOn: layoutOf(snapshot),
         goal: [...isPrimary, ...joined],

@@ -2,7 +2,7 @@ import { sentence } from "../../../../contract/sentence";
 import type { Command } from "../../../ssh/access";
 import type { Claim, Effect, PlannedSteps, SentCall, Step } from "../../engine";
 import { loginOf } from "../settings";
-import type { Server } from "../snapshot";
+import { usedSlot, type Server } from "../snapshot";
 import { holds, slotOf } from "./judges";
 
 const stopMs = 90_000;
@@ -129,9 +129,7 @@ export function checkpoint(server: Server): Step {
 
 /** The name of the slot a server uses, or will use, on its primary. */
 export function slotNameOf(server: Server): string {
-  const { state, liveness } = server;
-  const onDisk = liveness.kind === "value" && liveness.value.kind === "not-running" ? liveness.value.slotName : null;
-  const configured = state.kind === "value" ? state.value.primarySlotName : (onDisk ?? "");
+  const configured = server.state.kind === "value" ? server.state.value.primarySlotName : (usedSlot(server) ?? "");
   return configured !== "" ? configured : `slot_${server.member.toLowerCase().replace(/[^a-z0-9_]/g, "_")}`;
 }
 
@@ -139,7 +137,13 @@ export function slotNameOf(server: Server): string {
 export function provideSlot(primary: Server, slot: string): readonly Step[] {
   const there = slotOf(primary, slot);
   if (there === null) return [createSlot(primary, slot)];
-  return there.walStatus === "lost" ? [dropSlotStep(primary, slot), createSlot(primary, slot)] : [];
+  return there.walStatus === "lost" ? [dropLostSlot(primary, slot), createSlot(primary, slot)] : [];
+}
+
+/** A running standby goes on as it is set: a slot made for one that uses none would keep WAL for nobody. */
+export function provideUsedSlot(primary: Server, standby: Server): readonly Step[] {
+  const slot = usedSlot(standby) ?? "";
+  return slot === "" ? [] : provideSlot(primary, slot);
 }
 
 function createSlot(primary: Server, slot: string): Step {
@@ -177,6 +181,11 @@ export function dropSlotStep(primary: Server, slot: string): Step {
     // Made anew it would not have the WAL that it kept.
     undo: { kind: "none", reason: sentence("postgresql/no-undo.slot-dropped", { slot }) },
   };
+}
+
+function dropLostSlot(primary: Server, slot: string): Step {
+  const reason = sentence("postgresql/no-undo.lost-slot-dropped", { slot });
+  return { ...dropSlotStep(primary, slot), undo: { kind: "needless", reason } };
 }
 
 /** The connection string of `model` pointed at `primary`, under the name of the server that will use it. */
