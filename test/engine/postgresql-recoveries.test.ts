@@ -90,6 +90,57 @@ describe("a failover after the primary was killed", () => {
     expect(shown(promoted)).toContain("postgresql/a-primary-is-there");
   });
 
+  it("is stopped before the promotion when the old primary was started meanwhile, and only begins to", () => {
+    const claims = beforePromotion(failover, seen, "pg-2");
+    const refusals = (members: Members): readonly (string | null)[] =>
+      claims.map((claim) => judged(snapshotServers(members), claim)).filter((one) => one !== null);
+    const back = refusals(withReadingsOf(killed, "pg-1", recorded("healthy"), "pg-1"));
+    expect(new Set(back)).toEqual(new Set(["postgresql/a-primary-is-there", "postgresql/not-proven-stopped"]));
+    expect(refusals(withReadingsOf(killed, "pg-1", recorded("refused"), "pg-3"))).toEqual([
+      "postgresql/not-proven-stopped",
+      "postgresql/may-be-primary",
+    ]);
+  });
+
+  it("is stopped between its steps once two primaries are seen: each step after the promotion wants the new one alone", () => {
+    const { steps } = failover.plan(seen, "pg-2");
+    const after = steps.slice(steps.findIndex(({ title }) => title.code === "postgresql/step.promote") + 1);
+    expect(after.length).toBeGreaterThan(1);
+    const promoted = saying(killed, "pg-2", { isInRecovery: false });
+    const two = snapshotServers(withReadingsOf(promoted, "pg-1", recorded("healthy"), "pg-1"));
+    for (const { title, stillSafe } of after)
+      expect([title.code, stillSafe.map((claim) => judged(two, claim))]).toEqual([
+        title.code,
+        expect.arrayContaining(["postgresql/not-the-one-primary"]),
+      ]);
+  });
+
+  it("names what keeps the old primary from being started again, as a command for its host", () => {
+    const told = (members: Members): unknown =>
+      failover
+        .plan(snapshotServers(members), "pg-2")
+        .warnings.find(({ code }) => code === "postgresql/warning.may-be-started")?.facts;
+    const with_ = (settings: object): Members =>
+      killed.map((one): Members[number] => ({
+        ...one,
+        site: { ...one.site, settings: { ...one.site.settings, ...settings } },
+      }));
+    expect(told(with_({ control: "postgresql@15-main.service" }))).toEqual({
+      primary: "pg-1",
+      node: "pg-1",
+      command: "systemctl mask postgresql@15-main.service",
+      back: "systemctl unmask postgresql@15-main.service",
+    });
+    expect(told(with_({ control: "pg_ctl", dataDirectory: "/data/it's here" }))).toEqual({
+      primary: "pg-1",
+      node: "pg-1",
+      command: "touch '/data/it'\\''s here/recovery.conf'",
+      back: "rm '/data/it'\\''s here/recovery.conf'",
+    });
+    const { warnings } = failoverOnAttestation.plan(snapshotServers(without(killed, "pg-1")), "pg-2");
+    expect(codes(warnings)).toContain("postgresql/warning.starts-when-switched-on");
+  });
+
   it("is for a person's word where a server is not seen, and says what may be lost", () => {
     expect(codes(failoverOnAttestation.objections(seen))).toEqual(["postgresql/host-answers"]);
     expect(codes(failoverOnAttestation.objections(unseen))).toEqual([]);

@@ -311,6 +311,29 @@ kill -STOP $(head -1 ${old}/postmaster.pid)`,
     expect(offered(seen, "failover")).not.toEqual([]);
   });
 
+  it("live: postgresql / leader-killed: what the plan says keeps the old primary down keeps it down, and no longer when it is taken back", async () => {
+    const old = await wellPrimary();
+    await lab.faults.kill(old, unit);
+    mend.push(() => lab.faults.revive(old, unit));
+    const startedWith = async (control: string): Promise<void> => {
+      await console.change(old, { control });
+      const [heir = ""] = offered(await console.until(has("postgresql/NoPrimary")), "failover");
+      const answer = await console.plan("postgresql/failover", heir);
+      const told = (answer.state === "planned" ? answer.plan.warnings : []).find(
+        ({ code }) => code === "postgresql/warning.may-be-started",
+      )?.facts;
+      const back = String(told?.back);
+      mend.push(() => lab.attempt(old, back));
+      await lab.run(old, String(told?.command));
+      const started = await lab.attempt(old, `systemctl reset-failed ${unit}; systemctl start ${unit}`);
+      expect([control, started.code === 0]).toEqual([control, false]);
+      expect(inRole(await console.until(has("postgresql/NoPrimary")), "stopped")).toEqual([old]);
+      await lab.run(old, back);
+    };
+    await startedWith("pg_ctl");
+    await startedWith(`${unit}.service`);
+  });
+
   it("live: postgresql / failover: the most advanced standby takes over and the other follows it", async () => {
     const old = await wellPrimary();
     await lab.faults.kill(old, unit);
@@ -322,6 +345,52 @@ kill -STOP $(head -1 ${old}/postmaster.pid)`,
     const seen = await console.until((now) => primary(now) === heir);
     expect(own(seen).filter((one) => !one.includes("Slot"))).toEqual(["degraded postgresql/ServerStopped"]);
     expect(outcome(await console.recover("postgresql/rejoin-as-standby", old))).toBe("done");
+  });
+
+  it("live: postgresql / failover: an old primary that somebody starts during the promotion stops the run, which says that there are two", async () => {
+    const old = await wellPrimary();
+    await lab.faults.kill(old, unit);
+    const [heir = ""] = offered(await console.until(has("postgresql/NoPrimary")), "failover");
+    const [third = ""] = others(old).filter((one) => one !== heir);
+    const untilPrimary = (host: string): string =>
+      `until [ "$(psql -h ${lab.host(host).address} -qAtXc 'select pg_is_in_recovery()')" = f ]; do sleep 0.1; done`;
+    // The third receives nothing of what the old one writes then.
+    await lab.faults.partition([old], [third]);
+    mend.push(() => lab.faults.healPartitions());
+    // Started as soon as there is another primary, which is told done only when both are.
+    await lab.run(
+      old,
+      `rm -f /run/systemd/system/${unit}.service.d/90-kept-dead.conf; systemctl daemon-reload; systemctl reset-failed ${unit}
+cat >/tmp/colleague <<'END'
+cd / && runuser -u postgres -- sh -c "${untilPrimary(heir).replaceAll(/["$]/g, "\\$&")}" && systemctl start ${unit}
+END
+systemd-run -q --unit=colleague sh /tmp/colleague`,
+    );
+    mend.push(() => lab.attempt(old, "systemctl stop colleague"));
+    const control = "/usr/lib/postgresql/15/bin/pg_ctl";
+    await lab.run(
+      heir,
+      `mv ${control} ${control}-itself; cat >${control} <<'END'
+#!/bin/sh
+${control}-itself "$@" && ${untilPrimary(old)}
+END
+chmod 755 ${control}`,
+    );
+    mend.push(() => lab.run(heir, `mv ${control}-itself ${control}`));
+    const run = await console.recover("postgresql/failover", heir);
+    expect([run.state, run.verdict]).toEqual([
+      "failed",
+      { code: "postgresql/not-the-one-primary", facts: { member: heir, primaries: [old, heir].sort().join(", ") } },
+    ]);
+    expect([stepsOf(run)[0], ...new Set(run.steps.map(({ state }) => state))]).toEqual(["promote", "kept", "skipped"]);
+    expect(own(await console.read())).toContain("critical postgresql/TwoPrimaries");
+    await lab.run(old, `systemctl stop ${unit}`);
+    await lab.faults.healPartitions();
+    await console.until((now) => primary(now) === heir && inRole(now, "stopped").includes(old));
+    await console.until(has("postgresql/StandbyNotStreaming"));
+    await sql(heir, "checkpoint");
+    expect(outcome(await console.recover("postgresql/point-at-primary", third))).toBe("done");
+    expect(outcome(await console.recover("postgresql/rewind-to-primary", old))).toBe("done");
   });
 
   it("live: postgresql / rejoin-as-standby: an old primary that wrote nothing alone joins without a rewind", async () => {
@@ -691,6 +760,37 @@ kill -STOP $(head -1 ${old}/postmaster.pid)`,
     expect(outcome(await console.recover("postgresql/roll-back-prepared", "half"))).toBe("done");
     expect(await sql(first, "select count(*) from pg_prepared_xacts")).toBe("0\n");
     await sql(first, "drop database elsewhere");
+  });
+
+  it("live: postgresql / roll-back-prepared: whatever a transaction is called, what was shown is what the server got, byte for byte", async () => {
+    const first = await wellPrimary();
+    const names = ["it's; drop table kept_by_name; --", "\\' or \\\\'", "{{gid}} $1 $$ %s", "two\nlines", "预备'事务"];
+    const input = (text: string): Promise<string> =>
+      lab.run(first, `cd / && runuser -u postgres -- psql -qAtX -v ON_ERROR_STOP=1 <<'END'\n${text}\nEND`);
+    await input("create table kept_by_name ()");
+    mend.push(() => sql(first, "drop table kept_by_name"));
+    for (const [at, name] of names.entries())
+      await input(
+        `begin; create table of_name_${at} (); prepare transaction E'${name.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`,
+      );
+    await sql(first, "alter system set log_statement = 'all'");
+    mend.push(async () => {
+      await sql(first, "alter system reset log_statement");
+      await sql(first, "select pg_reload_conf()");
+    });
+    await sql(first, "select pg_reload_conf()");
+    await console.until((seen) => names.every((name) => offered(seen, "roll-back-prepared").includes(name)), 90_000);
+    const shown: (string | undefined)[] = [];
+    for (const name of names) {
+      const run = await console.recover("postgresql/roll-back-prepared", name);
+      expect(outcome(run)).toBe("done");
+      shown.push(...run.steps.map(({ step }) => step.shown));
+    }
+    // A line feed in a statement is logged with a tab after it.
+    const log = (await lab.run(first, "cat /var/log/postgresql/postgresql-15-main.log")).replaceAll("\n\t", "\n");
+    expect(shown.filter((one) => !log.includes(`statement: ${one ?? "?"}\n`))).toEqual([]);
+    expect(shown).toHaveLength(names.length);
+    expect(await sql(first, "select count(*) from pg_prepared_xacts")).toBe("0\n");
   });
 
   it("live: postgresql / rebuild-from-primary: a server with a damaged page is named, and all of its data are copied anew", async () => {

@@ -1,5 +1,6 @@
-import { sentence } from "../../../../contract/sentence";
+import { sentence, type Sentence } from "../../../../contract/sentence";
 import type { Risk } from "../../../../contract/recovery";
+import { quote } from "../../../ssh/quote";
 import type { RecoveryAction, Step } from "../../engine";
 import { primariesOf, standbysOf, upstreamOf, type Server, type ServersSnapshot } from "../snapshot";
 import { canBeAttested, holds, layoutOf, mayBePrimary, mostAdvanced, serverIn } from "./judges";
@@ -83,9 +84,10 @@ function promotionAfterLoss(action: string, risk: Risk): Omit<RecoveryAction<Ser
           ...regroup(snapshot, target, lost.member),
         ],
         warnings: [
-          sentence(lost.standing.kind === "unseen" ? "postgresql/warning.attested" : "postgresql/warning.unsent-lost", {
+          sentence(isLostUnseen ? "postgresql/warning.attested" : "postgresql/warning.unsent-lost", {
             primary: lost.member,
           }),
+          mayBeStarted(lost, isLostUnseen),
           ...(untold.length === 0
             ? []
             : [sentence("postgresql/warning.attested-others", { members: namesOf(untold), member: target.member })]),
@@ -105,6 +107,20 @@ function untoldBeside({ servers }: ServersSnapshot, lost: Server): readonly Serv
 
 function namesOf(servers: readonly Server[]): string {
   return servers.map(({ member }) => member).join(", ");
+}
+
+/**
+ * That it is stopped is proven and not kept: its unit may start it at the next boot, or a colleague by hand. No step of the plan keeps it
+ * down, for what does would also be in the way when it is brought back. A server of 12 or newer refuses to start beside a recovery.conf.
+ */
+function mayBeStarted({ member, node, site }: Server, isUnseen: boolean): Sentence {
+  const { control, dataDirectory } = site.settings;
+  const [command, back] =
+    control === "pg_ctl"
+      ? [["touch"], ["rm"]].map((words) => quote([...words, `${dataDirectory}/recovery.conf`]))
+      : ["mask", "unmask"].map((verb) => quote(["systemctl", verb, control]));
+  const facts = { primary: member, node, command: command ?? "", back: back ?? "" };
+  return sentence(isUnseen ? "postgresql/warning.starts-when-switched-on" : "postgresql/warning.may-be-started", facts);
 }
 
 function fence(lost: Server): readonly Step[] {

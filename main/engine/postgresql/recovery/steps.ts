@@ -121,7 +121,7 @@ export function checkpoint(server: Server): Step {
     undo: { kind: "needless", reason: sentence("postgresql/no-undo.checkpoint", { member }) },
     changes: true,
     deadlineMs: statementMs,
-    stillSafe: [holds.primary(member)],
+    stillSafe: [holds.solePrimary(member)],
     // Nothing tells a checkpoint that was asked for from another; one that was lost costs the joining server a second try.
     achieved: [holds.primary(member)],
   };
@@ -154,7 +154,7 @@ function createSlot(primary: Server, slot: string): Step {
     effect: statement(primary, `SELECT pg_create_physical_replication_slot(${literal(slot)}, true)`),
     changes: true,
     deadlineMs: statementMs,
-    stillSafe: [holds.primary(member), holds.noSlot(member, slot)],
+    stillSafe: [holds.solePrimary(member), holds.noSlot(member, slot)],
     achieved: [holds.slot(member, slot)],
     undo: {
       kind: "by",
@@ -212,7 +212,7 @@ export function follow(standby: Server, primary: Server, connection: string): St
     effect: pointAt(standby, connection),
     changes: true,
     deadlineMs: joinMs,
-    stillSafe: [holds.standby(member), holds.primary(primary.member)],
+    stillSafe: [holds.standby(member), holds.solePrimary(primary.member)],
     achieved: [holds.pointsAt(member, connection), holds.streams(member, primary.member)],
     undo:
       before === null
