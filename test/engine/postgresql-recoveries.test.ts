@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Claim, Engine, MemberReadings } from "../../main/engine/engine";
 import { postgresqlConsistency } from "../../main/engine/postgresql/consistency";
-import { postgresqlHealth, synchronousNeed } from "../../main/engine/postgresql/health";
+import { postgresqlHealth } from "../../main/engine/postgresql/health";
+import { synchronousNeed } from "../../main/engine/postgresql/health/replication";
 import { postgresqlProbes, type PostgresqlProbes, type ServerState } from "../../main/engine/postgresql/probes";
 import { failover, failoverOnAttestation } from "../../main/engine/postgresql/recovery/failover";
 import { postgresqlJudges } from "../../main/engine/postgresql/recovery/judges";

@@ -315,10 +315,12 @@ kill -STOP $(head -1 ${old}/postmaster.pid)`,
     const old = await wellPrimary();
     await lab.faults.kill(old, unit);
     mend.push(() => lab.faults.revive(old, unit));
+    mend.push(() => console.change(old, { control: `${unit}.service` }));
     const startedWith = async (control: string): Promise<void> => {
       await console.change(old, { control });
-      const [heir = ""] = offered(await console.until(has("postgresql/NoPrimary")), "failover");
+      const [heir = ""] = offered(await console.until((seen) => offered(seen, "failover").length > 0), "failover");
       const answer = await console.plan("postgresql/failover", heir);
+      expect(answer).toMatchObject({ state: "planned" });
       const told = (answer.state === "planned" ? answer.plan.warnings : []).find(
         ({ code }) => code === "postgresql/warning.may-be-started",
       )?.facts;

@@ -1,6 +1,6 @@
 import type { Tolerance } from "../../../contract/tolerance";
 import { sentence } from "../../../contract/sentence";
-import { synchronousNeed } from "./health";
+import { synchronousNeed } from "./health/replication";
 import { isStreamingFrom, solePrimary, standbysOf, type ServersSnapshot } from "./snapshot";
 
 /** What may still fail: counted on standbys proven to stream from this primary, not on those that are configured. */
