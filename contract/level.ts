@@ -18,8 +18,16 @@ export interface Seen {
   readonly staleAfterMs: number;
 }
 
+/** The desktop's clock may be this much behind what was read last without having been set back. */
+const clockPlayMs = 2_000;
+
+/** Whether something was read at a time that the desktop's clock has not reached: it was set back, and the age is not known. */
+export function isOfTheFuture(takenAt: number, nowMs: number): boolean {
+  return takenAt - nowMs > clockPlayMs;
+}
+
 export function isStale({ takenAt, staleAfterMs }: Seen, nowMs: number): boolean {
-  return takenAt === null || staleAfterMs <= 0 || nowMs - takenAt > staleAfterMs;
+  return takenAt === null || staleAfterMs <= 0 || nowMs - takenAt > staleAfterMs || isOfTheFuture(takenAt, nowMs);
 }
 
 /** What was seen too long ago is a doubt like any other: what was well then is unknown now, what was bad is not taken back. */

@@ -28,7 +28,10 @@ export async function gather<F extends SettingFields, P extends Probes>(
     const access = parts.access.node(member.node);
     const answers = await parts.take(access, member.member, engine.probes(site), previous?.taken ?? new Map(), which);
     for (const answer of Object.values(answers)) taken.set(answer.reading.evidence.id, answer);
-    const before = previous?.members.find((entry) => entry.site.member === member.member);
+    // Every host is a member of one name, so the node belongs to who it is.
+    const before = previous?.members.find(
+      ({ site: { node, member: name } }) => node === member.node && name === member.member,
+    );
     // The keys come from `engine.probes` itself; TypeScript cannot follow that through Object.entries.
     const readings = Object.fromEntries(
       Object.entries(answers).map(([name, answer]) => [name, answer.reading]),

@@ -35,9 +35,9 @@ export function createTakeReadings(parts: TakeParts): TakeReadings {
     const asked = Object.entries(probes).map(async ([name, probe]): Promise<readonly [string, Taken]> => {
       const id = evidenceId(access.node, member, name);
       const earlier = previous.get(id);
-      const isFresh =
-        earlier?.reading.kind === "value" &&
-        parts.clock.nowMs() - earlier.reading.evidence.takenAt < (probe.everyMs ?? 0);
+      // A desktop's clock that was set back leaves a reading of the future: its age is not known, so it is read anew.
+      const ageMs = parts.clock.nowMs() - (earlier?.reading.evidence.takenAt ?? 0);
+      const isFresh = earlier?.reading.kind === "value" && ageMs >= 0 && ageMs < (probe.everyMs ?? 0);
       if (which === "routine" && probe.seldom === true) return [name, leftOut(parts, access, id, probe)];
       return [name, isFresh ? earlier : await take(parts, access, id, probe)];
     });

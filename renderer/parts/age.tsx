@@ -1,7 +1,7 @@
 import { Badge, Text } from "@mantine/core";
 import { useEffect, useState, type ReactElement } from "react";
 import { formatUnit } from "../../contract/format";
-import { isStale, type Seen } from "../../contract/level";
+import { isOfTheFuture, isStale, type Seen } from "../../contract/level";
 import { useWords } from "../i18n/words";
 
 /** The time now, once a second: what is shown grows old by itself, also when nothing arrives any more. */
@@ -23,7 +23,7 @@ export function Age({ takenAt, staleAfterMs }: Seen): ReactElement {
   if (isStale({ takenAt, staleAfterMs }, now))
     return (
       <Badge color="orange" variant="light">
-        {word("ui/stale", { age })}
+        {isOfTheFuture(takenAt, now) ? word("ui/stale-clock") : word("ui/stale", { age })}
       </Badge>
     );
   return <Text size="sm">{ageMs < 1_000 ? word("ui/just-now") : word("ui/ago", { age })}</Text>;

@@ -93,7 +93,7 @@ export function replay<F extends SettingFields, P extends Probes>(
     ? replayFolder(engine, join(directory, previousFolder))
     : [];
   return replayFolder(engine, directory).map((now) => {
-    const previous = before.find(({ site }) => site.member === now.site.member);
+    const previous = before.find(({ site }) => site.node === now.site.node && site.member === now.site.member);
     return previous === undefined ? now : { ...now, previous: previous.readings };
   });
 }

@@ -43,6 +43,43 @@ describe("what a reading is compared with", () => {
       ["8", "6"],
     ]);
   });
+
+  it("is what the same node answered, also where members of several nodes have one name", async () => {
+    const clock = fakeClock();
+    let round = 0;
+    const node = (name: string): unknown => ({
+      node: name,
+      read: () => Promise.resolve({ stdout: `${name} ${round}`, stderr: "", tookMs: 1 }),
+      state: () => ({ state: "idle" }),
+    });
+    const access = { node } as unknown as Access;
+    const take = createTakeReadings({ clock, wire: {} as never });
+    const engine = { settings: {}, probes: () => probes };
+    const members = ["n1", "n2", "n3"].map((name) => ({ member: "host", node: name, settings: {} }));
+    const first: Counts = await gather({ access, take }, engine, members, null);
+    round += 1;
+    const second: Counts = await gather({ access, take }, engine, members, first);
+    expect(second.members.map(({ previous }) => valueOf(previous?.pulse))).toEqual(["n1 0", "n2 0", "n3 0"]);
+  });
+
+  it("is asked anew when the desktop's clock was set back behind it", async () => {
+    const clock = fakeClock();
+    let asked = 0;
+    const node = {
+      node: "n1",
+      read: () => Promise.resolve({ stdout: String((asked += 1)), stderr: "", tookMs: 1 }),
+      state: () => ({ state: "idle" }),
+    };
+    const access = { node: () => node } as unknown as Access;
+    const take = createTakeReadings({ clock, wire: {} as never });
+    const engine = { settings: {}, probes: () => ({ count }) };
+    const members = [{ member: "m", node: "n1", settings: {} }];
+    const before = await gather({ access, take }, engine, members, null);
+    clock.set(-7_200_000);
+    clock.pass(2_000);
+    const after = await gather({ access, take }, engine, members, before);
+    expect([before, after].map((one) => valueOf(one.members[0]?.readings.count))).toEqual(["1", "2"]);
+  });
 });
 
 function valueOf(reading: { readonly kind: string; readonly value?: unknown } | undefined): unknown {

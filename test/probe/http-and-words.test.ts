@@ -142,7 +142,7 @@ describe("HTTP and word calls to services that misbehave", () => {
     const port = await serve((_, answer) => void answer.end(Buffer.alloc(17 << 20)));
     expect(
       await kindOf(wire.call(node, { kind: "http", login: loginAt(port), method: "GET", path: "/" }, 10_000)),
-    ).toBe("garbled");
+    ).toBe("unknown: garbled");
   });
 
   it("does not take another protocol for HTTP", async () => {

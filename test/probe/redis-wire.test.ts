@@ -175,6 +175,26 @@ describe.skipIf(missing === true)("calls to a real redis-server behind a real ss
     relay.close();
   });
 
+  it("knows nothing of a command whose answer, or the answer before it, is no RESP", async () => {
+    const taken: string[] = [];
+    // A fake: no Redis answers so.
+    const server = createServer((socket) => {
+      socket.on("error", () => undefined);
+      socket.on("data", (asked) => {
+        taken.push(String(asked));
+        socket.write(taken.length === 1 ? "+PONG\r\n" : "OK\r\n");
+      });
+    });
+    const port = await listening(server);
+    const sent = (["ECHO", "FAILOVER"] as const).map((word) => call(port, [word]).catch((problem: unknown) => problem));
+    for (const error of await Promise.all(sent)) {
+      expect(error).toBeInstanceOf(OutcomeUnknown);
+      expect((error as OutcomeUnknown).problem).toMatchObject({ kind: "garbled" });
+    }
+    expect(taken.join("")).toContain("FAILOVER");
+    server.close();
+  });
+
   it("refuses what is not RESP", async () => {
     const { server, port } = await babbler("SSH-2.0-OpenSSH_9.2\r\n");
     await expect(call(port, ["PING"])).rejects.toMatchObject({ kind: "garbled" });

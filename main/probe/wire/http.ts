@@ -102,7 +102,7 @@ async function exchange(access: NodeAccess, call: HttpCall, agent: DialAgent, de
             ...about,
             problem: error instanceof Error ? error.message : String(error),
           });
-    if (sending.hasBegun && problem.kind !== "garbled") throw new OutcomeUnknown(problem);
+    if (sending.hasBegun) throw new OutcomeUnknown(problem);
     throw problem;
   }
 }

@@ -49,14 +49,12 @@ export function createRedisWire(passwords: PasswordSource): RedisWire {
       const session = await sessionOf(access, login, deadlineMs);
       if (!session.isUsable()) throw new WireError("connection-lost", { ...about, problem: "it had just ended" });
       const leftMs = deadlineMs - (performance.now() - startedAt);
-      try {
-        const reply = await withDeadline(session.send(command), leftMs, about, session.silence);
-        return JSON.stringify(plain(refusing(reply, about)));
-      } catch (error) {
-        if (error instanceof WireError && (error.kind === "silent" || error.kind === "connection-lost"))
-          throw new OutcomeUnknown(error);
-        throw error;
-      }
+      const sent = withDeadline(session.send(command), leftMs, about, session.silence);
+      // Only a reply settles what was sent, and it settles it whatever it says; one that cannot be read is none.
+      const reply = await sent.catch((error: unknown) => {
+        throw error instanceof WireError ? new OutcomeUnknown(error) : error;
+      });
+      return JSON.stringify(plain(refusing(reply, about)));
     },
     close: () => {
       for (const session of sessions.values())
