@@ -25,4 +25,5 @@ it.each<[Level, Level]>([
   // The desktop was away: nothing that was read before it holds.
   expect(levelNow({ ...seen, staleAfterMs: 0 }, 1_000)).toBe(now);
   expect(levelNow({ ...seen, takenAt: null }, 1_000)).toBe(now);
+  expect([levelNow(seen, seen.takenAt - 2_000), levelNow(seen, seen.takenAt - 2_001)]).toEqual([level, now]);
 });
