@@ -3,7 +3,7 @@ import { assessmentSchema } from "./assessment";
 import { clusterSchema } from "./inventory";
 import { runRecordSchema } from "./recovery";
 import { evidenceDetailSchema } from "./figure";
-import { languageSchema } from "./sentence";
+import { languageSchema, sentenceSchema } from "./sentence";
 
 export const reportFormatSchema = z.enum(["html", "json"]);
 export type ReportFormat = z.infer<typeof reportFormatSchema>;
@@ -20,6 +20,8 @@ export const reportSchema = z.object({
   runs: z.array(runRecordSchema),
   /** The digest of the journal's last line: kept outside the desktop it shows a journal that was cut or rewritten. */
   journalHead: z.string(),
+  /** Why the journal does not tell all runs; null when it does. */
+  journalProblem: sentenceSchema.nullable(),
   evidence: z.array(evidenceDetailSchema),
   /** Nodes that answered over nodes there are, and which did not. */
   coverage: z.object({ expected: z.number(), observed: z.number(), notObserved: z.array(z.string()) }),

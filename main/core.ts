@@ -8,11 +8,13 @@ import { hostKeyRecordSchema } from "../contract/host-keys";
 import { importedHostSchema, type ImportedHost } from "../contract/hosts";
 import { clusterSchema, type Cluster, type Login } from "../contract/inventory";
 import { preferencesSchema, standardPreferences } from "../contract/preferences";
-import { sentence, type Sentence } from "../contract/sentence";
+import { sentence } from "../contract/sentence";
 import { systemClock } from "./clock";
+import { openCoreJournal } from "./core-journal";
 import type { Core, CoreListener, CoreParts } from "./core-port";
 import type { AnyEngine } from "./engine/engine";
 import { engines, hostEngine } from "./engine/registry";
+import { unknownEngine } from "./engine/unknown-engine";
 import { answer, RequestError } from "./ipc/answer";
 import { createHandlers } from "./ipc/handlers";
 import { createHostKeyDesk } from "./ipc/host-keys";
@@ -24,7 +26,6 @@ import { createMonitor } from "./monitor/monitor";
 import { createPerformer } from "./probe/perform";
 import { createTakeReadings } from "./probe/run-probes";
 import { createWire } from "./probe/wire/wire";
-import { openJournal } from "./recovery/journal";
 import { createRunner } from "./recovery/runner";
 import { beatMs, createTrust } from "./recovery/trust";
 import { hostKeyCheck } from "./ssh/host-keys";
@@ -39,7 +40,6 @@ import { createSystemSsh } from "./ssh/system-ssh";
 import { openAuditLog } from "./store/audit-log";
 import { createHistory } from "./store/history";
 import { openDocument } from "./store/durable-file";
-import { takeLock, type Lock } from "./store/lock";
 import { createSecretVault } from "./store/secrets";
 
 /** A question waits this long for the person at the desktop. */
@@ -122,12 +122,11 @@ export function createCore(parts: CoreParts): Core {
       announce("fleet:changed", handlers.fleet());
     },
   });
-  const lock = parts.mayRecover ? lockOf(at("journal.lock")) : null;
-  const journal = openJournal(at("journal.log"), lock?.kind === "held" ? "write" : "read", clock);
+  const recovery = openCoreJournal(parts.userDataDirectory, parts.mayRecover, clock);
   const clusterOf = (clusterId: string): Cluster | null =>
     inventory.read().find((cluster) => cluster.clusterId === clusterId) ?? null;
   const runner = createRunner({
-    journal,
+    journal: recovery.journal,
     observer: monitor,
     performer: createPerformer({ access, wire, clock }),
     newId: randomUUID,
@@ -147,7 +146,8 @@ export function createCore(parts: CoreParts): Core {
     engineOf,
     announce: (run) => announce("run:changed", run),
     lookEveryMs,
-    barred: barredBy(lock),
+    barred: recovery.barred,
+    isAlone: recovery.isAlone,
   });
   const handlers = createHandlers({
     core: parts,
@@ -194,40 +194,13 @@ export function createCore(parts: CoreParts): Core {
       await access.close();
       secrets.wipe();
       vault.close();
-      journal.close();
       await history.close();
-      if (lock?.kind === "held") lock.release();
+      recovery.close();
     },
   };
 }
 
-type JournalLock = Lock | { readonly kind: "failed"; readonly path: string; readonly problem: string };
-
-/** A disk that holds no lock holds no journal either; the rest of the app goes on. */
-function lockOf(path: string): JournalLock {
-  try {
-    return takeLock(path, randomUUID());
-  } catch (error) {
-    return { kind: "failed", path, problem: (error as Error).message };
-  }
-}
-
-/** Why a process that does not have the journal to itself may not recover. */
-function barredBy(lock: JournalLock | null): Sentence | null {
-  if (lock === null) return sentence("recovery/only-reads");
-  switch (lock.kind) {
-    case "held":
-      return null;
-    case "busy":
-      return sentence("recovery/journal-in-use", { pid: lock.by?.pid ?? "?", host: lock.by?.host ?? "?" });
-    case "failed":
-      return sentence("recovery/journal-unwritable", { path: lock.path, problem: lock.problem });
-  }
-}
-
-function engineOf(cluster: Cluster): AnyEngine {
-  const engine = engines.find(({ id }) => id === cluster.engine);
-  if (engine === undefined)
-    throw new RequestError("not-found", sentence("request/engine-unknown", { engine: cluster.engine }));
-  return engine;
+/** Always one: a cluster kept by a newer version must not keep the others from being read. */
+function engineOf({ engine }: Cluster): AnyEngine {
+  return engines.find(({ id }) => id === engine) ?? unknownEngine(engine);
 }

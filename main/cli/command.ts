@@ -13,7 +13,8 @@ import { languageSchema, sentence, type Language, type Sentence } from "../../co
 import { visible } from "../../contract/visible";
 import { catalogues } from "../catalogue";
 import { createCore } from "../core";
-import type { Core } from "../core-port";
+import type { Core, CoreParts } from "../core-port";
+import { spokenBy } from "../ipc/answer";
 import { namesOf } from "../ipc/kept-secrets";
 import { verifyJournal } from "../recovery/journal";
 import { noKeyStorage } from "../store/secrets";
@@ -75,8 +76,9 @@ export async function runCommand(argv: readonly string[], parts: CommandParts): 
   if (command === undefined || !["add", "login", "check", "report", "list", "import"].includes(command))
     return notUnderstood(parts, tell);
   const savePath = { current: null as string | null };
-  const core = createCore({
-    userDataDirectory: parsed.values.data ?? parts.standardDirectory,
+  const directory = parsed.values.data ?? parts.standardDirectory;
+  const core = started(parts, tell, directory, {
+    userDataDirectory: directory,
     version: parts.version,
     electron: "none",
     shell: {
@@ -89,6 +91,7 @@ export async function runCommand(argv: readonly string[], parts: CommandParts): 
     watch: false,
     mayRecover: false,
   });
+  if (core === null) return 3;
   const accepted = parsed.values["accept-host-key"] ?? [];
   core.onEvent((name, payload) => {
     if (name === "question:raised") void answerQuestion(core, payload as Question, accepted, parts, tell);
@@ -115,6 +118,17 @@ export async function runCommand(argv: readonly string[], parts: CommandParts): 
     throw error;
   } finally {
     await core.close();
+  }
+}
+
+/** Null when it cannot start, which is then told where a monitoring plugin's first line stands. */
+function started(parts: CommandParts, tell: Context["tell"], directory: string, core: CoreParts): Core | null {
+  try {
+    return createCore(core);
+  } catch (error) {
+    const reason = spokenBy(error) ?? sentence("cli/not-started", { directory, problem: (error as Error).message });
+    parts.out(`EVENKEEL UNKNOWN - ${tell(reason)}`);
+    return null;
   }
 }
 

@@ -46,10 +46,16 @@ export async function answer<N extends RequestName>(
     return { ok: true, value: await handler(checked.data as Takes<N>) };
   } catch (error) {
     if (error instanceof RequestError) return { ok: false, kind: error.kind, sentence: error.sentence };
-    if (isSpoken(error)) return { ok: false, kind: "refused", sentence: error.sentence };
+    const spoken = spokenBy(error);
+    if (spoken !== null) return { ok: false, kind: "refused", sentence: spoken };
     const problem = error instanceof Error ? error.message : String(error);
     return { ok: false, kind: "internal", sentence: sentence("request/internal", { request: name, problem }) };
   }
+}
+
+/** What an error itself says to people; null when it has no words for them. */
+export function spokenBy(error: unknown): Sentence | null {
+  return isSpoken(error) ? error.sentence : null;
 }
 
 function isSpoken(error: unknown): error is Error & Spoken {

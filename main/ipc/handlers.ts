@@ -335,6 +335,7 @@ async function exportReport(
     assessment,
     runs: parts.runner.runs(cluster.clusterId),
     journalHead: parts.runner.journalHead(),
+    journalProblem: parts.runner.journalProblem(),
     evidence: assessment.evidence.flatMap(({ id }) => parts.monitor.evidence(cluster.clusterId, id) ?? []),
     generatedAt: parts.clock.nowMs(),
     operator: userInfo().username,

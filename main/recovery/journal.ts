@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { runRecordSchema, type RunRecord } from "../../contract/recovery";
-import { sentence } from "../../contract/sentence";
+import { sentence, type Sentence } from "../../contract/sentence";
 import type { Clock } from "../clock";
 import { RecoveryError } from "./recovery-error";
 
@@ -14,6 +14,8 @@ export interface Journal {
   runs(): readonly RunRecord[];
   /** The digest of the last line, which stands for the whole journal. */
   head(): string;
+  /** Why `runs` and `head` do not tell all that was written; null when they do. */
+  problem(): Sentence | null;
   close(): void;
 }
 
@@ -28,23 +30,14 @@ interface Line {
 }
 
 /**
- * Opens or begins a journal. A last line cut short by a crash was never acknowledged and is cut off; damage anywhere else is refused,
- * because what follows it can no longer be trusted.
+ * Opens or begins a journal to write it; throws RecoveryError `journal`. A last line cut short by a crash was never acknowledged and is cut
+ * off; damage anywhere else is refused, because what follows it can no longer be trusted.
  * ```
  * 5f0c…9a {"previous":"0000…00","wallMs":1790000000000,"monotonicMs":5021,"run":{"runId":…}}
  * ```
  */
-export function openJournal(path: string, access: "write" | "read", clock: Clock): Journal {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const bytes = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
-  const wholeBytes = bytes.lastIndexOf(0x0a) + 1;
-  const checked = verifyJournal(bytes.subarray(0, wholeBytes).toString("utf8"));
-  if (checked.damagedLine !== null)
-    throw new RecoveryError("journal", sentence("recovery/journal-damaged", { path, line: checked.damagedLine }));
-
-  if (access === "read") return readJournal(path);
-  const handle = openSync(path, "a", 0o600);
-  if (wholeBytes < bytes.length) ftruncateSync(handle, wholeBytes);
+export function openJournal(path: string, clock: Clock): Journal {
+  const { handle, checked, wholeBytes } = opened(path);
   let head = checked.head;
   let length = wholeBytes;
   const latest = new Map(checked.runs.map((run) => [run.runId, run]));
@@ -66,10 +59,7 @@ export function openJournal(path: string, access: "write" | "read", clock: Clock
       } catch (error) {
         broken = true;
         cutBack(handle, length);
-        throw new RecoveryError(
-          "journal",
-          sentence("recovery/journal-unwritable", { path, problem: (error as Error).message }),
-        );
+        throw unwritable(path, error);
       }
       length += Buffer.byteLength(`${digest} ${body}\n`);
       head = digest;
@@ -77,29 +67,79 @@ export function openJournal(path: string, access: "write" | "read", clock: Clock
     },
     runs: () => [...latest.values()],
     head: () => head,
+    problem: () => null,
     close: () => closeSync(handle),
   };
 }
 
-/** A journal beside its writer, such as the command line beside an open app: a second writer would fork the chain. */
-function readJournal(path: string): Journal {
+interface Opened {
+  readonly handle: number;
+  readonly checked: VerifiedJournal;
+  /** Up to the end of the last whole line. */
+  readonly wholeBytes: number;
+}
+
+function opened(path: string): Opened {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    const bytes = bytesOf(path);
+    const wholeBytes = bytes.lastIndexOf(0x0a) + 1;
+    const checked = verifyJournal(bytes.subarray(0, wholeBytes).toString("utf8"));
+    if (checked.damagedLine !== null) throw new RecoveryError("journal", damaged(path, checked.damagedLine));
+    const handle = openSync(path, "a", 0o600);
+    if (wholeBytes < bytes.length) ftruncateSync(handle, wholeBytes);
+    return { handle, checked, wholeBytes };
+  } catch (error) {
+    throw error instanceof RecoveryError ? error : unwritable(path, error);
+  }
+}
+
+function bytesOf(path: string): Buffer {
+  return existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
+}
+
+function damaged(path: string, line: number): Sentence {
+  return sentence("recovery/journal-damaged", { path, line });
+}
+
+function unwritable(path: string, error: unknown): RecoveryError {
+  const { message } = error as Error;
+  return new RecoveryError("journal", sentence("recovery/journal-unwritable", { path, problem: message }));
+}
+
+/**
+ * A journal that is only read: beside its writer, such as the command line beside an open app, where a second writer would fork the chain,
+ * or one that cannot be written. It tells what stands before the first damage.
+ */
+export function readJournal(path: string): Journal {
   let length = -1;
   let checked = verifyJournal("");
+  let problem: Sentence | null = null;
   // Its writer goes on writing; a line it has only half written is not there yet.
   const fresh = (): VerifiedJournal => {
-    const bytes = existsSync(path) ? readFileSync(path) : Buffer.alloc(0);
+    let bytes: Buffer;
+    try {
+      bytes = bytesOf(path);
+    } catch (error) {
+      problem = sentence("recovery/journal-unreadable", { path, problem: (error as Error).message });
+      return checked;
+    }
     if (bytes.length === length) return checked;
     length = bytes.length;
     checked = verifyJournal(bytes.subarray(0, bytes.lastIndexOf(0x0a) + 1).toString("utf8"));
+    problem = checked.damagedLine === null ? null : damaged(path, checked.damagedLine);
     return checked;
   };
   return {
     write: () => {
-      const problem = "it was opened for reading";
-      throw new RecoveryError("journal", sentence("recovery/journal-unwritable", { path, problem }));
+      throw unwritable(path, new Error("it was opened for reading"));
     },
     runs: () => fresh().runs,
     head: () => fresh().head,
+    problem: () => {
+      fresh();
+      return problem;
+    },
     close: () => undefined,
   };
 }

@@ -20,6 +20,8 @@ export interface RunnerParts extends PlanningParts, CarryOutParts {
   readonly announce: (run: RunRecord) => void;
   /** Why this process may not recover, such as a journal that another one writes; null where it may. */
   readonly barred: Sentence | null;
+  /** No other process can be carrying out a run: what is open in the journal was left by one that is gone. */
+  readonly isAlone: boolean;
 }
 
 export interface Runner {
@@ -40,6 +42,8 @@ export interface Runner {
   isUnderWay(clusterId: string): boolean;
   /** Stands for the whole journal. */
   journalHead(): string;
+  /** Why the journal does not tell all runs; null when it does. */
+  journalProblem(): Sentence | null;
   /** Every plan is gone: what they rest on may no longer be so. */
   dropPlans(): void;
 }
@@ -57,12 +61,16 @@ export function createRunner(parts: RunnerParts): Runner {
   const underWay = new Map<string, { stopAsked: boolean }>();
   const beginning = new Set<string>();
   const { journal } = parts;
+  const left = parts.isAlone ? interrupted(journal.runs(), parts.clock.nowMs()) : [];
+  const barred = parts.barred ?? problemOf(() => left.forEach((run) => journal.write(run)));
+  /** Where the journal cannot be written, what became of the runs that were left open is told all the same. */
+  const unwritten = new Map(barred === null ? [] : left.map((run) => [run.runId, run]));
 
-  const rawRunsOf = (clusterId: string): readonly RunRecord[] =>
-    journal.runs().filter((run) => run.clusterId === clusterId);
+  const allRuns = (): readonly RunRecord[] => journal.runs().map((run) => unwritten.get(run.runId) ?? run);
+  const rawRunsOf = (clusterId: string): readonly RunRecord[] => allRuns().filter((run) => run.clusterId === clusterId);
   const presented = (run: RunRecord): RunRecord => ({
     ...run,
-    undoObstacle: parts.barred ?? undoObstacle(run, rawRunsOf(run.clusterId)),
+    undoObstacle: barred ?? undoObstacle(run, rawRunsOf(run.clusterId)),
   });
   const runsOf = (clusterId: string): readonly RunRecord[] => rawRunsOf(clusterId).map(presented);
   const write = (run: RunRecord): RunRecord => {
@@ -71,7 +79,6 @@ export function createRunner(parts: RunnerParts): Runner {
     parts.announce(told);
     return told;
   };
-  if (parts.barred === null) interrupted(journal.runs(), parts.clock.nowMs()).forEach((run) => journal.write(run));
 
   function act(kind: Act["kind"], note: string, fingerprint: string | null = null): Act {
     const { clock, operator } = parts;
@@ -79,7 +86,7 @@ export function createRunner(parts: RunnerParts): Runner {
   }
 
   function mayAct(clusterId: string): void {
-    const reason = parts.barred ?? (parts.isReadOnly() ? sentence("recovery/read-only") : parts.trust.doubt(clusterId));
+    const reason = barred ?? (parts.isReadOnly() ? sentence("recovery/read-only") : parts.trust.doubt(clusterId));
     if (reason !== null) throw new RecoveryError("refused", reason);
   }
 
@@ -178,7 +185,7 @@ export function createRunner(parts: RunnerParts): Runner {
   }
 
   function runNamed(runId: string): RunRecord {
-    const run = journal.runs().find((one) => one.runId === runId);
+    const run = allRuns().find((one) => one.runId === runId);
     if (run === undefined) throw new RecoveryError("not-found", sentence("recovery/run-unknown"));
     return run;
   }
@@ -226,7 +233,7 @@ export function createRunner(parts: RunnerParts): Runner {
     resolve: async (runId) => {
       const run = runNamed(runId);
       if (run.state !== "in-doubt") return presented(run);
-      if (parts.barred !== null) throw new RecoveryError("refused", parts.barred);
+      if (barred !== null) throw new RecoveryError("refused", barred);
       const change = await settled(parts, clusterOfRun(run), run);
       const now = runNamed(runId);
       // Settled twice at once: the second has nothing left to say.
@@ -243,6 +250,7 @@ export function createRunner(parts: RunnerParts): Runner {
     openRun,
     isUnderWay: (clusterId) => beginning.has(clusterId) || openRun(clusterId) !== null,
     journalHead: () => journal.head(),
+    journalProblem: () => journal.problem(),
     dropPlans: () => plans.clear(),
   };
 }
@@ -255,6 +263,17 @@ const waiting: Omit<RunStep, "step" | "undoes"> = {
   output: null,
   reason: null,
 };
+
+/** Why the journal could not be written; null when it was. */
+function problemOf(write: () => void): Sentence | null {
+  try {
+    write();
+    return null;
+  } catch (error) {
+    if (error instanceof RecoveryError) return error.sentence;
+    throw error;
+  }
+}
 
 function refuseUnconfirmed(parts: RunnerParts, { plan }: Draft, fingerprint: string, typed: string): void {
   const refuse = (code: string): never => {

@@ -61,11 +61,7 @@ export function reportAsHtml(report: Report, catalogue: Catalogue): string {
         assessment.consistency.tables.map((one) => factTable(page, one)).join(""),
     ),
     section(page, "report/balance", assessment.balances.map((one) => balance(page, one)).join("")),
-    section(
-      page,
-      "report/runs",
-      report.runs.length === 0 ? note(page, "report/no-runs") : report.runs.map((one) => run(page, one)).join(""),
-    ),
+    section(page, "report/runs", runs(page)),
     section(page, "report/evidence", evidence(page)),
     section(page, "report/limits", note(page, "report/limits-text")),
   ];
@@ -139,6 +135,14 @@ function section(page: Page, code: string, body: string): string {
 
 function note(page: Page, code: string): string {
   return `<p>${page.word(code)}</p>`;
+}
+
+/** What could not be read of the journal stands before what could. */
+function runs(page: Page): string {
+  const { runs: all, journalProblem } = page.report;
+  const problem = journalProblem === null ? "" : `<p class="missing">${page.said(journalProblem)}</p>`;
+  if (all.length === 0) return problem === "" ? note(page, "report/no-runs") : problem;
+  return problem + all.map((one) => run(page, one)).join("");
 }
 
 function finding(page: Page, one: Finding): string {

@@ -3,7 +3,7 @@ import type { EvidenceDetail } from "../../contract/figure";
 import type { Cluster } from "../../contract/inventory";
 import type { RunRecord } from "../../contract/recovery";
 import type { Report } from "../../contract/report";
-import type { Language } from "../../contract/sentence";
+import type { Language, Sentence } from "../../contract/sentence";
 import { redact } from "../../contract/redact";
 
 export interface ReportParts {
@@ -11,6 +11,7 @@ export interface ReportParts {
   readonly assessment: Assessment;
   readonly runs: readonly RunRecord[];
   readonly journalHead: string;
+  readonly journalProblem: Sentence | null;
   readonly evidence: readonly EvidenceDetail[];
   readonly generatedAt: number;
   readonly operator: string;
@@ -35,6 +36,7 @@ export function buildReport(parts: ReportParts): Report {
       steps: run.steps.map((step) => ({ ...step, output: step.output === null ? null : redact(step.output) })),
     })),
     journalHead: parts.journalHead,
+    journalProblem: parts.journalProblem,
     evidence: parts.evidence.map((one) => ({ ...one, raw: redact(one.raw) })),
     coverage: { expected: nodes.length, observed: nodes.length - silent.length, notObserved: silent },
   };

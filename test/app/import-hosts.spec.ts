@@ -152,7 +152,7 @@ test("while a recovery is owed an answer nothing is imported, and the dialog say
 async function leaveRecovery(at: string): Promise<void> {
   const here = world([{ name: "a", undo: "by" }]);
   await here.run();
-  const journal = openJournal(join(at, "journal.log"), "write", systemClock);
+  const journal = openJournal(join(at, "journal.log"), systemClock);
   const sent = here.journal.lines.filter(({ steps }) => steps.some(({ state }) => state === "sent"));
   for (const run of sent) journal.write(run);
   journal.close();

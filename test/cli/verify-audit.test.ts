@@ -24,7 +24,7 @@ describe("evenkeel verify-audit", () => {
     const { runId } = await here.run();
     await here.approve(await here.planUndo(runId));
     await here.idle();
-    const journal = openJournal(path, "write", systemClock);
+    const journal = openJournal(path, systemClock);
     for (const run of here.journal.lines) journal.write(run);
     head = journal.head();
     journal.close();
@@ -85,7 +85,7 @@ describe("evenkeel verify-audit", () => {
 
   it("detects a journal written wholly anew by the head that was kept", async () => {
     const anew = join(directory, "anew.log");
-    const journal = openJournal(anew, "write", { nowMs: () => 1, monotonicMs: () => 1 });
+    const journal = openJournal(anew, { nowMs: () => 1, monotonicMs: () => 1 });
     for (const run of verifyJournal(textOf(lines)).runs) journal.write({ ...run, operator: "somebody else" });
     journal.close();
     expect((await verify(readFileSync(anew, "utf8"), "--head", head))[0]).toBe(2);

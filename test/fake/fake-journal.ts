@@ -46,6 +46,7 @@ export function fakeJournal(lines: RunRecord[] = []): FakeJournal {
     },
     runs: () => [...new Map(lines.map((run) => [run.runId, run])).values()],
     head: () => String(lines.length),
+    problem: () => null,
     close: () => undefined,
   };
   return journal;

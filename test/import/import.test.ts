@@ -260,7 +260,7 @@ describe("evenkeel import", () => {
   it("changes nothing while a recovery is under way, and says on which cluster", async () => {
     const here = world([{ name: "a", undo: "by" }]);
     await here.run();
-    const journal = openJournal(join(directory, "data", "journal.log"), "write", systemClock);
+    const journal = openJournal(join(directory, "data", "journal.log"), systemClock);
     const cluster: Cluster = {
       clusterId: here.last().clusterId,
       name: "orders",

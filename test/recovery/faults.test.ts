@@ -268,3 +268,22 @@ describe("plans of any shape", () => {
     },
   );
 });
+
+describe("a run left open, with no room on the disk to say what became of it", () => {
+  it("is told as interrupted all the same, bars what would be written, and goes on once there is room", async () => {
+    const here = world(two);
+    here.journal.killAt = { write: 4, when: "after" };
+    await here.run().catch((error: unknown) => error);
+    const open = here.journal.runs().at(-1);
+    expect(open?.state).toBe("running");
+    here.restart("full");
+    const { runId, state, undoObstacle } = here.last();
+    expect(["in-doubt", "stopped"]).toContain(state);
+    expect(undoObstacle?.code).toBe("recovery/journal-unwritable");
+    await expect(here.plan()).rejects.toMatchObject({ sentence: { code: "recovery/journal-unwritable" } });
+    if (state === "in-doubt") await expect(here.runner.resolve(runId)).rejects.toMatchObject({ kind: "refused" });
+    here.restart();
+    expect(here.last().state).toBe(state);
+    expect(here.journal.lines.at(-1)?.state).toBe(state);
+  });
+});

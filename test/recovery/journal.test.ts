@@ -40,7 +40,7 @@ describe("the journal", () => {
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), "evenkeel-journal-"));
     path = join(directory, "journal.log");
-    const journal = openJournal(path, "write", systemClock);
+    const journal = openJournal(path, systemClock);
     journal.write(run("one", "approved"));
     journal.write(run("two", "approved"));
     journal.write(run("one", "done"));
@@ -49,7 +49,7 @@ describe("the journal", () => {
   afterEach(() => rmSync(directory, { recursive: true }));
 
   it("gives the last word on each run", () => {
-    const journal = openJournal(path, "write", systemClock);
+    const journal = openJournal(path, systemClock);
     expect(journal.runs().map(({ runId, state }) => [runId, state])).toEqual([
       ["one", "done"],
       ["two", "approved"],
@@ -62,7 +62,7 @@ describe("the journal", () => {
     const lastLine = whole.lastIndexOf(0x0a, whole.length - 2) + 1;
     for (let length = lastLine; length < whole.length; length += 37) {
       writeFileSync(path, whole.subarray(0, length));
-      const journal = openJournal(path, "write", systemClock);
+      const journal = openJournal(path, systemClock);
       expect(journal.runs().find(({ runId }) => runId === "one")?.state).toBe("approved");
       journal.write(run("one", "failed"));
       journal.close();
@@ -82,9 +82,9 @@ describe("the journal", () => {
   it("refuses to go on after damage in the middle", () => {
     const lines = readFileSync(path, "utf8").split("\n");
     writeFileSync(path, [lines[0], lines[2], ""].join("\n"));
-    expect(() => openJournal(path, "write", systemClock)).toThrow(RecoveryError);
+    expect(() => openJournal(path, systemClock)).toThrow(RecoveryError);
     appendFileSync(path, "x");
-    expect(() => openJournal(path, "write", systemClock)).toThrow(RecoveryError);
+    expect(() => openJournal(path, systemClock)).toThrow(RecoveryError);
   });
 });
 

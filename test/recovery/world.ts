@@ -37,8 +37,8 @@ export interface World {
   plan(): Promise<Plan>;
   approve(plan: Plan): Promise<RunRecord>;
   planUndo(runId: string): Promise<Plan>;
-  /** The process ends and another begins on the same disk and the same cluster. */
-  restart(): void;
+  /** The process ends and another begins on the same disk and the same cluster; nothing fits on a full disk. */
+  restart(disk?: "full"): void;
   /** Goes on from where another world stood with nothing under way. */
   resume(from: Standing): void;
   /** Waits until nothing moves any more. */
@@ -76,6 +76,7 @@ export function world(steps: readonly FakeStep[], switches: Switches = {}, rests
       announce: (run) => told.push(run),
       lookEveryMs: 500,
       barred: null,
+      isAlone: true,
     });
     return { runner, trust };
   }
@@ -94,8 +95,9 @@ export function world(steps: readonly FakeStep[], switches: Switches = {}, rests
     planUndo: async (runId) => planOf(await made.runner.planUndo(runId)),
     approve: ({ planId, fingerprint, confirmation }) =>
       made.runner.approve(planId, fingerprint, confirmation.kind === "type" ? confirmation.text : "", "a reason"),
-    restart: () => {
+    restart: (disk) => {
       journal = fakeJournal([...journal.lines]);
+      if (disk === "full") journal.fullFrom = 1;
       Object.assign(made, build());
     },
     resume: ({ lines, switches: were, sends, monotonicMs }) => {

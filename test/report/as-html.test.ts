@@ -18,6 +18,7 @@ function reportOf(name: string): Report {
     assessment: { ...assessment, staleAfterMs: 1_000 },
     runs: [],
     journalHead: "",
+    journalProblem: null,
     evidence: [],
     coverage: { expected: 0, observed: 0, notObserved: [] },
   };
@@ -49,4 +50,11 @@ it("names a finding under one that is itself under another", () => {
   expect(deep.length).toBeGreaterThan(0);
   const html = reportAsHtml(report, catalogues.en);
   for (const one of deep) expect(html).toContain(say(catalogues.en, "en", one).replaceAll("'", "&#39;"));
+});
+
+it("says why runs may be missing where the journal does not tell them all, and does not say that there were none", () => {
+  const journalProblem = { code: "recovery/journal-damaged", facts: { path: "journal.log", line: 3 } };
+  const html = reportAsHtml({ ...reportOf("healthy"), journalProblem }, catalogues.en);
+  expect(html).toContain("journal.log is damaged at line 3");
+  expect(html).not.toContain(catalogues.en["report/no-runs"]);
 });

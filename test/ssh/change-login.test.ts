@@ -135,7 +135,7 @@ Host db1 db2
     const under = { ...clusters[1], clusterId: here.last().clusterId, name: "busy" };
     mkdirSync(data);
     writeFileSync(join(data, "inventory.json"), JSON.stringify([clusters[0], under]));
-    const journal = openJournal(join(data, "journal.log"), "write", systemClock);
+    const journal = openJournal(join(data, "journal.log"), systemClock);
     for (const run of here.journal.lines.filter(({ state }) => state === "running")) journal.write(run);
     const [code, lines] = await evenkeel(data, "login", "orders-1", "--user", "ops");
     expect([code, lines[0]]).toEqual([

@@ -1,0 +1,147 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Gives, RequestName, Takes } from "../contract/channels";
+import { runCommand } from "../main/cli/command";
+import { createCore } from "../main/core";
+import type { Core } from "../main/core-port";
+import { noKeyStorage } from "../main/store/secrets";
+
+/** What a core starts from may be damaged, or of another version; what is not of that file goes on all the same. */
+describe("the start of the core", () => {
+  let directory: string;
+  let core: Core | null;
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), "evenkeel-start-"));
+    writeFileSync(join(directory, "ssh_config"), "");
+    core = null;
+  });
+  afterEach(async () => {
+    await core?.close();
+    rmSync(directory, { recursive: true });
+  });
+
+  function open(mayRecover = true): Core {
+    core = createCore({
+      userDataDirectory: directory,
+      version: "0.0.0",
+      electron: "none",
+      shell: {
+        keyStorage: noKeyStorage,
+        chooseSavePath: () => Promise.resolve(null),
+        chooseOpenPath: () => Promise.resolve(null),
+      },
+      sshConfigPath: join(directory, "ssh_config"),
+      interactive: false,
+      watch: false,
+      mayRecover,
+    });
+    return core;
+  }
+
+  async function ask<N extends RequestName>(name: N, argument: Takes<N>): Promise<Gives<N>> {
+    const reply = await core?.handle(name, argument);
+    if (reply?.ok !== true) throw new Error(`${name}: ${JSON.stringify(reply)}`);
+    return reply.value;
+  }
+
+  /** One host each, where nobody listens. */
+  function keep(...engines: readonly string[]): void {
+    const clusters = engines.map((engine) => ({
+      clusterId: engine,
+      name: engine,
+      engine,
+      nodes: [{ node: engine, login: { host: "127.0.0.1", port: 1 } }],
+      members: [{ member: engine, node: engine, settings: {} }],
+      addedAt: 0,
+    }));
+    writeFileSync(join(directory, "inventory.json"), JSON.stringify(clusters));
+  }
+
+  async function evenkeel(...argv: readonly string[]): Promise<{ code: number; out: string[]; err: string[] }> {
+    const out: string[] = [];
+    const err: string[] = [];
+    const code = await runCommand([...argv, "--ssh-config", join(directory, "ssh_config")], {
+      version: "0.0.0",
+      standardDirectory: directory,
+      out: (line) => void out.push(line),
+      err: (line) => void err.push(line),
+    });
+    return { code, out, err };
+  }
+
+  it("reads on beside a damaged journal, and says why nothing is recovered", async () => {
+    keep("etcd");
+    writeFileSync(join(directory, "journal.log"), "not what was written\n");
+    const refused = { ok: false, sentence: { code: "recovery/journal-damaged", facts: { line: 1 } } };
+    const plan = { clusterId: "etcd", action: "etcd/move-leader", target: "etcd" };
+    expect(await open().handle("recovery:plan", plan)).toMatchObject(refused);
+    await ask("cluster:refresh", { clusterId: "etcd" });
+    expect(await ask("cluster:read", { clusterId: "etcd" })).toMatchObject({ level: "unknown" });
+    expect(await ask("recovery:runs", { clusterId: "etcd" })).toEqual([]);
+    const { code, out } = await evenkeel("check", "etcd");
+    expect([code, out[0]]).toEqual([3, expect.stringMatching(/^EVENKEEL UNKNOWN - etcd: /)]);
+  });
+
+  it("reads on where the journal cannot be opened at all", async () => {
+    keep("etcd");
+    mkdirSync(join(directory, "journal.log"));
+    const reply = await open().handle("recovery:plan", {
+      clusterId: "etcd",
+      action: "etcd/defragment",
+      target: "etcd",
+    });
+    expect(reply).toMatchObject({ ok: false, sentence: { code: "recovery/journal-unwritable" } });
+    expect(await ask("fleet:read", undefined)).toHaveLength(1);
+    expect(await ask("recovery:runs", { clusterId: "etcd" })).toEqual([]);
+    await core?.close();
+    open(false);
+    expect(await ask("recovery:runs", { clusterId: "etcd" })).toEqual([]);
+  });
+
+  it("shows a cluster of an engine it does not know as unknown, with the reason, and reads the others", async () => {
+    keep("etcd", "futuredb");
+    open();
+    const unread = await ask("fleet:read", undefined);
+    expect(unread.map(({ clusterId, level }) => [clusterId, level])).toEqual([
+      ["etcd", "unknown"],
+      ["futuredb", "unknown"],
+    ]);
+    for (const clusterId of ["etcd", "futuredb"]) await ask("cluster:refresh", { clusterId });
+    const read = await ask("cluster:read", { clusterId: "futuredb" });
+    expect(read).toMatchObject({ level: "unknown", engine: "futuredb", members: [{ member: "futuredb" }] });
+    expect(read?.findings).toContainEqual(
+      expect.objectContaining({
+        code: "assess/EngineUnknown",
+        level: "unknown",
+        subject: { kind: "cluster" },
+        reason: { code: "request/engine-unknown", facts: { engine: "futuredb" } },
+      }),
+    );
+    // Its hosts are hosts like any other.
+    expect(read?.findings.map(({ subject }) => subject)).toContainEqual({ kind: "node", node: "futuredb" });
+    const plan = { clusterId: "futuredb", action: "futuredb/x", target: "futuredb" };
+    expect(await core?.handle("recovery:plan", plan)).toMatchObject({ ok: true, value: { state: "refused" } });
+    for (const [language, said] of [
+      ["en", "knows no engine futuredb"],
+      ["zh-CN", "不认识引擎 futuredb"],
+    ] as const) {
+      const { code, out } = await evenkeel("check", "futuredb", "--language", language);
+      expect([code, out.join("\n")]).toEqual([3, expect.stringContaining(said)]);
+      expect(out[0]).toMatch(/^EVENKEEL UNKNOWN - futuredb: /);
+    }
+    expect((await evenkeel("check", "etcd")).out[0]).toMatch(/^EVENKEEL UNKNOWN - etcd: /);
+  });
+
+  it.each([
+    ["en", "EVENKEEL UNKNOWN - Evenkeel cannot use "],
+    ["zh-CN", "EVENKEEL UNKNOWN - Evenkeel 无法使用 "],
+  ])("the command line says first what kept it from starting: %s", async (language, first) => {
+    const data = join(directory, "ssh_config", "below-a-file");
+    const { code, out, err } = await evenkeel("check", "etcd", "--data", data, "--language", language);
+    expect([code, out.length, err]).toEqual([3, 1, []]);
+    expect(out[0]).toContain(first);
+    expect(out[0]).toContain(data);
+  });
+});
