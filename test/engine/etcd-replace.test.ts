@@ -12,11 +12,12 @@ import {
   type FolderRights,
   type Room,
 } from "../../main/engine/etcd/directory";
-import { etcdProbes, type EtcdProbes } from "../../main/engine/etcd/probes";
+import { etcdHealth } from "../../main/engine/etcd/health";
+import { etcdProbes, type EtcdProbes, type ListedMember } from "../../main/engine/etcd/probes";
 import { etcdJudges } from "../../main/engine/etcd/recovery/judges";
 import { replaceMember } from "../../main/engine/etcd/recovery/replace";
 import { etcdSettings, type EtcdSite } from "../../main/engine/etcd/settings";
-import { snapshotMembers, type EtcdSnapshot } from "../../main/engine/etcd/snapshot";
+import { leaderOf, snapshotMembers, type EtcdMember, type EtcdSnapshot } from "../../main/engine/etcd/snapshot";
 import type { Reading } from "../../main/probe/probe";
 import { sentence } from "../../contract/sentence";
 import { replay } from "./case";
@@ -63,6 +64,37 @@ function looking(
 interface Beside {
   readonly rights?: FolderRights | null;
   readonly walDirectory?: string;
+}
+
+/** The same, with another member list told by all, or other settings of the dead member. */
+function listing(
+  name: string,
+  change: (list: readonly ListedMember[]) => readonly ListedMember[],
+  settings: Partial<Members[number]["site"]["settings"]> = {},
+): EtcdSnapshot {
+  const changed = recorded(name).map((one): Members[number] => {
+    const { members } = one.readings;
+    return {
+      ...one,
+      site: { ...one.site, settings: { ...one.site.settings, ...settings } },
+      readings: {
+        ...one.readings,
+        members: members.kind === "value" ? { ...members, value: change(members.value) } : members,
+      },
+    };
+  });
+  return snapshotMembers(changed);
+}
+
+/** The dead one as the recording shows it. */
+function memberOf(name: string): EtcdMember | undefined {
+  return snapshotMembers(recorded(name)).members.find(({ standing }) => standing.kind === "stopped");
+}
+
+function removedIn(snapshot: EtcdSnapshot): readonly unknown[] {
+  return etcdHealth
+    .filter(({ code }) => code === "etcd/MemberRemoved")
+    .flatMap(({ find }) => find(snapshot).map(({ facts }) => facts.member));
 }
 
 const inPlace: DataDirectory = { isThere: true, kept: [] };
@@ -179,6 +211,69 @@ describe.each([
     expect(objections(blind)).toEqual([]);
     expect(codes(replaceMember.plan(blind, target(blind)).warnings)).toContain("etcd/warning.disk-unknown");
     expect(codes(plan.warnings)).not.toContain("etcd/warning.disk-unknown");
+  });
+});
+
+describe("the list that a dead member is replaced by", () => {
+  const dead = memberOf("leader-killed");
+  const others = ({ id }: ListedMember): boolean => id !== dead?.id;
+  const learner: ListedMember = {
+    id: "1f",
+    name: "extra",
+    peerUrls: ["http://198.18.1.64:2380"],
+    clientUrls: ["http://198.18.1.64:2379"],
+    isLearner: true,
+  };
+
+  it("names every other member to the new one, learners too: with a list of another length it does not start", () => {
+    const snapshot = listing("leader-killed", (list) => [...list, learner]);
+    expect(objections(snapshot)).toEqual([]);
+    const { steps } = replaceMember.plan(snapshot, target(snapshot));
+    const told = JSON.stringify(steps.find(({ title }) => title.code === "etcd/step.startAnew")?.effect);
+    for (const { name, peerUrls } of snapshot.listed ?? []) expect(told).toContain(`${name}=${peerUrls.join("")}`);
+  });
+
+  it("refuses before anybody is taken out while another that was added has no name", () => {
+    const unnamed = { ...learner, name: "", clientUrls: [], isLearner: false };
+    expect(objections(listing("leader-killed", (list) => [...list, unnamed]))).toContain("etcd/another-never-started");
+  });
+
+  it("takes out nobody of its name who is reached elsewhere, or who answers", () => {
+    const elsewhere = listing("leader-killed", (list) =>
+      list.map((one) => (others(one) ? one : { ...one, id: "2f", peerUrls: ["http://198.18.1.99:2380"] })),
+    );
+    expect(elsewhere.members.find(({ member }) => member === dead?.member)?.id).toBeNull();
+    expect(objections(elsewhere)).toContain("etcd/listed-elsewhere");
+    const answers = listing("leader-killed", (list) =>
+      list.flatMap((one, at) =>
+        others(one) ? [at === 0 ? { ...one, name: dead?.site.settings.name ?? "" } : one] : [],
+      ),
+    );
+    expect(answers.members.find(({ member }) => member === dead?.member)?.id).toBeNull();
+    expect(objections(answers)).toContain("etcd/listed-elsewhere");
+    expect(removedIn(answers)).toEqual([dead?.member]);
+    expect(removedIn(elsewhere)).toEqual([]);
+  });
+
+  it("tells nobody by the name alone", () => {
+    expect(objections(listing("leader-killed", (list) => list, { peerUrl: "" }))).toContain("etcd/peer-unknown");
+  });
+
+  it("takes out nobody the leader is linked to", () => {
+    const snapshot = looking("leader-killed", inPlace);
+    const leader = leaderOf(snapshot);
+    if (leader?.metrics.kind !== "value") throw new Error("the leader tells no links");
+    const links = new Map([...leader.metrics.value.links, [dead?.id ?? "", { isUp: true, breaks: 1 }]]);
+    const metrics = { ...leader.metrics, value: { ...leader.metrics.value, links } };
+    const linked: EtcdSnapshot = {
+      ...snapshot,
+      members: snapshot.members.map((one) => (one.member === leader.member ? { ...one, metrics } : one)),
+    };
+    expect(objections(linked)).toEqual(["etcd/link-up"]);
+    const { steps } = replaceMember.plan(snapshot, target(snapshot));
+    const remove = steps.find(({ title }) => title.code === "etcd/step.remove");
+    expect(judged(linked, remove?.stillSafe ?? [])).toContain("etcd/link-up");
+    expect(judged(snapshot, remove?.stillSafe ?? [])).not.toContain("etcd/link-up");
   });
 });
 

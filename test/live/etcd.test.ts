@@ -44,6 +44,9 @@ describe.skipIf(why !== null)(`etcd on the lab ${why ?? ""}`, () => {
   const wellLeader = async (): Promise<string> =>
     leader(await console.until((seen) => isWell(seen) && leader(seen) !== ""));
   const ctl = (host: string, words: string): Promise<string> => lab.run(host, `ETCDCTL_API=3 etcdctl ${words}`);
+  /** Refused by etcd itself while a link is younger than five seconds. */
+  const patient = (host: string, words: string): Promise<string> =>
+    lab.run(host, `for i in $(seq 60); do ETCDCTL_API=3 etcdctl ${words} && exit; sleep 0.5; done; exit 1`);
   /** Adds settings to a member's unit and starts it anew with them; an empty text takes them back. */
   async function configure(host: string, lines: string): Promise<void> {
     const file = "/run/systemd/system/etcd.service.d/50-live.conf";
@@ -348,15 +351,47 @@ describe.skipIf(why !== null)(`etcd on the lab ${why ?? ""}`, () => {
     expect(outcome(await console.recover("etcd/restart-member", dead))).toBe("done");
   });
 
+  it("live: etcd / replace-member: one that was added and never started stops it before anybody is out; a learner is among those the new one is told of", async () => {
+    const first = await wellLeader();
+    const [dead = "", host = ""] = others(first);
+    const peer = `http://${lab.host(host).address}:3380`;
+    mend.push(() => lab.run(host, "systemctl stop etcd-extra; rm -rf /var/lib/etcd/extra"));
+    mend.push(() =>
+      lab.run(
+        first,
+        `for i in $(seq 60); do id=$(ETCDCTL_API=3 etcdctl member list | grep ${peer} | cut -d, -f1); [ -z "$id" ] && exit; ETCDCTL_API=3 etcdctl member remove $id; sleep 0.5; done; exit 1`,
+      ),
+    );
+    await patient(first, `member add extra --learner --peer-urls=${peer}`);
+    await lab.faults.kill(dead, "etcd");
+    mend.push(() => lab.faults.revive(dead, "etcd"));
+    await roomForTwo(dead);
+    const refusedFor = (seen: Assessment): readonly string[] =>
+      seen.recoveries
+        .filter(({ action }) => action === "etcd/replace-member")
+        .flatMap(({ targets }) => targets.filter(({ target }) => target === dead))
+        .flatMap(({ objections }) => objections.map(({ code }) => code));
+    const seen = await console.until((now) => leader(now) !== "" && refusedFor(now).length === 1);
+    expect(refusedFor(seen)).toEqual(["etcd/another-never-started"]);
+    await recordCase("member-added", "A learner was added that has not started, and a voter was killed.");
+    const list = (await ctl(first, "member list -w json | tr -d '\\n'")).trim();
+    const known = (JSON.parse(list) as { members: { name?: string; peerURLs: string[] }[] }).members
+      .map(({ name, peerURLs }) => `${name ?? "extra"}=${peerURLs[0]}`)
+      .join(",");
+    await lab.run(
+      host,
+      `systemd-run --quiet --unit=etcd-extra etcd --name extra --data-dir /var/lib/etcd/extra --listen-peer-urls ${peer} --initial-advertise-peer-urls ${peer} --listen-client-urls http://127.0.0.1:3379 --advertise-client-urls http://127.0.0.1:3379 --initial-cluster-state existing --initial-cluster ${known}`,
+    );
+    await console.until((now) => offers(now, "etcd/replace-member").includes(dead));
+    expect(outcome(await console.recover("etcd/replace-member", dead))).toBe("done");
+    expect((await ctl(first, "member list")).trim().split("\n")).toHaveLength(4);
+  });
+
   it("live: etcd / member-removed: one that was taken out by hand is named and put in again", async () => {
     const first = await wellLeader();
     const [gone = ""] = others(first);
     const id = await memberId(first, gone);
-    // Refused by etcd itself while a link is younger than five seconds.
-    await lab.run(
-      first,
-      `for i in $(seq 60); do ETCDCTL_API=3 etcdctl member remove ${id} && exit; sleep 0.5; done; exit 1`,
-    );
+    await patient(first, `member remove ${id}`);
     const seen = await console.until((now) => offers(now, "etcd/replace-member").includes(gone));
     expect(seen.findings.map(({ code }) => code)).toContain("etcd/MemberRemoved");
     await roomForTwo(gone);
@@ -368,13 +403,10 @@ describe.skipIf(why !== null)(`etcd on the lab ${why ?? ""}`, () => {
     const first = await wellLeader();
     const [late = ""] = others(first);
     const id = await memberId(first, late);
-    const patient = (words: string): Promise<string> =>
-      // Refused by etcd itself while a link is younger than five seconds.
-      lab.run(first, `for i in $(seq 60); do ETCDCTL_API=3 etcdctl ${words} && exit; sleep 0.5; done; exit 1`);
     await lab.run(late, "systemctl stop etcd");
-    await patient(`member remove ${id}`);
+    await patient(first, `member remove ${id}`);
     await lab.run(late, "rm -rf /var/lib/etcd/*");
-    await patient(`member add ${late} --learner --peer-urls=http://${lab.host(late).address}:2380`);
+    await patient(first, `member add ${late} --learner --peer-urls=http://${lab.host(late).address}:2380`);
     await lab.run(
       late,
       "sed -i 's/^ETCD_INITIAL_CLUSTER_STATE=.*/ETCD_INITIAL_CLUSTER_STATE=existing/' /etc/default/etcd",

@@ -5,6 +5,7 @@ import { hashesAtOneRevision } from "./consistency";
 import {
   alarmsOf,
   answering,
+  doubleOf,
   leaderOf,
   nameOf,
   quorumOf,
@@ -214,12 +215,12 @@ export const etcdHealth: readonly Rule[] = [
   each("etcd/MemberCutOff", "degraded", (member, snapshot) =>
     member.standing.kind === "leaderless" && !nobodyServes(snapshot) ? {} : null,
   ),
-  each("etcd/MemberRemoved", "degraded", (member, { listed }) => {
-    if (listed === null) return null;
-    const isListed = listed.some(({ id, name }) =>
-      member.id === null ? name === member.site.settings.name : id === member.id,
-    );
-    return isListed ? null : { of: "members" };
+  each("etcd/MemberRemoved", "degraded", (member, snapshot) => {
+    const { listed } = snapshot;
+    if (listed === null || listed.some(({ id }) => id === member.id)) return null;
+    const double = doubleOf(snapshot, member);
+    const mayBeIt = double !== null && !snapshot.members.some(({ id }) => id === double.id);
+    return member.id === null && mayBeIt ? null : { of: "members" };
   }),
   {
     code: "etcd/MemberNeverStarted",

@@ -65,6 +65,9 @@ export function snapshotMembers(all: readonly Readings[]): EtcdSnapshot {
   const best =
     told.find(({ readings }) => readings.status.kind === "value" && readings.status.value.leaderId !== null) ?? told[0];
   const listed = best?.readings.members.kind === "value" ? best.readings.members.value : null;
+  const answeredFor = new Set(
+    all.flatMap(({ readings: { status } }) => (status.kind === "value" ? [status.value.memberId] : [])),
+  );
   return {
     listed,
     members: all.map(({ site, reachability, readings, previous }) => ({
@@ -73,7 +76,7 @@ export function snapshotMembers(all: readonly Readings[]): EtcdSnapshot {
       node: site.node,
       reachability,
       standing: standingOf(readings.status, readings.liveness),
-      id: readings.status.kind === "value" ? readings.status.value.memberId : idIn(listed, site),
+      id: readings.status.kind === "value" ? readings.status.value.memberId : idIn(listed, site, answeredFor),
       ...readings,
       since: previous === undefined ? null : sinceOf(previous.metrics, readings.metrics),
       keepsRestarting: keepsRestarting(previous?.liveness, readings.liveness),
@@ -95,8 +98,14 @@ function standingOf(status: Reading<MemberStatus>, liveness: Reading<Liveness>):
   return isSilent ? { kind: "hung", pid: liveness.value.pid, reason } : { kind: "refusing", reason };
 }
 
-function idIn(listed: readonly ListedMember[] | null, { settings }: EtcdSite): string | null {
-  return listed?.find(({ name }) => name === settings.name)?.id ?? null;
+/** A silent member is known by its name only where the others reach it: the name may have gone to one that lives elsewhere. */
+function idIn(
+  listed: readonly ListedMember[] | null,
+  { settings: { name, peerUrl } }: EtcdSite,
+  answeredFor: ReadonlySet<string>,
+): string | null {
+  const own = listed?.find((one) => one.name === name && (peerUrl === "" || one.peerUrls.includes(peerUrl)));
+  return own === undefined || answeredFor.has(own.id) ? null : own.id;
 }
 
 function sinceOf(before: Reading<MemberMetrics>, now: Reading<MemberMetrics>): Since | null {
@@ -182,6 +191,13 @@ export function tolerated(snapshot: EtcdSnapshot): number | null {
 
 export function memberIn(snapshot: EtcdSnapshot, name: string): EtcdMember | null {
   return snapshot.members.find(({ member }) => member === name) ?? null;
+}
+
+/** What the cluster lists under a member's name or address that is not shown to be this member. */
+export function doubleOf({ listed }: EtcdSnapshot, { id, site: { settings } }: EtcdMember): ListedMember | null {
+  const isAlike = ({ name, peerUrls }: ListedMember): boolean =>
+    (name !== "" && name === settings.name) || peerUrls.includes(settings.peerUrl);
+  return listed?.find((one) => one.id !== id && isAlike(one)) ?? null;
 }
 
 /** The inventory's name of a member by its id, else the name it is listed under, else the id. */

@@ -45,6 +45,8 @@ export const holds = {
   /** The links of one to all voters but one that is replaced are up, in this run of its process, and have not broken since. */
   linksKept: (member: string, without: string, pid: number, breaks: string): Claim =>
     sentence("etcd/holds.links-kept", { member, without, pid, breaks }),
+  /** One that is taken out as dead is not linked to the one that takes it out. */
+  notLinked: (member: string, id: string): Claim => sentence("etcd/holds.not-linked", { member, id }),
   votes: (member: string): Claim => sentence("etcd/holds.votes", { member }),
   /** Its data lie under this name, and nothing lies where they were. */
   keptAside: (member: string, kept: string): Claim => sentence("etcd/holds.kept-aside", { member, kept }),
@@ -132,6 +134,7 @@ export const etcdJudges: Readonly<Record<string, Judge<EtcdSnapshot>>> = {
       ? null
       : sentence("etcd/link-broke", { member: memberOf(facts), before: String(facts.breaks), breaks: links.breaks });
   },
+  "etcd/holds.not-linked": (now, facts) => notLinked(now, memberOf(facts), String(facts.id)),
   "etcd/holds.votes": (now, facts) => {
     const id = memberIn(now, memberOf(facts))?.id;
     return votersOf(now).some((voter) => voter.id === id)
@@ -219,6 +222,13 @@ export function linksOf(
   if (down !== undefined) return sentence("etcd/link-down", { member, other: nameOf(now, down.id) });
   const breaks = others.map(({ id }) => `${nameOf(now, id)} ${links.get(id)?.breaks ?? 0}`).join(", ");
   return { pid: own.liveness.value.pid, breaks };
+}
+
+/** A link that is up is a member that lives, whatever its host was seen to show. */
+export function notLinked(now: EtcdSnapshot, member: string, id: string): Sentence | null {
+  const metrics = memberIn(now, member)?.metrics;
+  if (metrics?.kind !== "value") return sentence("etcd/links-unknown", { member });
+  return metrics.value.links.get(id)?.isUp === true ? sentence("etcd/link-up", { member, id }) : null;
 }
 
 const spareBytes = 4 << 20;

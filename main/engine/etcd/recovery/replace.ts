@@ -3,8 +3,8 @@ import type { Claim, Effect, RecoveryAction, Step } from "../../engine";
 import { controlOf, startEffect } from "../../service";
 import { decimalId } from "../probes";
 import { dataDirectoryOf, walDirectoryElsewhere } from "../settings";
-import { leaderOf, memberIn, votersOf, type Answering, type EtcdMember, type EtcdSnapshot } from "../snapshot";
-import { controlObjections, holds, layoutOf, linksOf, majorityWithout, mayNotRename } from "./judges";
+import { doubleOf, leaderOf, memberIn, type Answering, type EtcdMember, type EtcdSnapshot } from "../snapshot";
+import { controlObjections, holds, layoutOf, linksOf, majorityWithout, mayNotRename, notLinked } from "./judges";
 import { call, none, nothingToDo } from "./steps";
 
 /** etcd asks for five. */
@@ -77,13 +77,35 @@ function objectionsTo(snapshot: EtcdSnapshot, target: EtcdMember): readonly Sent
     ...(risk === null ? [] : [risk]),
     ...(links !== null && "code" in links ? [links] : []),
     ...directoryObjections(target, leader),
-    ...(peerUrlOf(snapshot, target) === null ? [sentence("etcd/peer-unknown", { member })] : []),
+    ...listObjections(snapshot, target, leader),
     // Its file would win over what is told it for this one start.
     ...(site.settings.configuredBy === "file" ? [sentence("etcd/start-by-hand", { member })] : []),
     ...(control !== null && (control.kind === "supervisor" || control.kind === "runit")
       ? [sentence("etcd/start-by-hand", { member })]
       : []),
   ];
+}
+
+/** What the list shows that would take out the wrong one, or leave the new one unable to start. */
+function listObjections(snapshot: EtcdSnapshot, target: EtcdMember, leader: Answering | null): readonly Sentence[] {
+  const { member, id, site } = target;
+  // Without it the list tells a member by its name alone.
+  if (site.settings.peerUrl === "") return [sentence("etcd/peer-unknown", { member })];
+  const unnamed = snapshot.listed?.find((one) => one.name === "" && one.id !== id);
+  if (unnamed !== undefined)
+    return [sentence("etcd/another-never-started", { id: unnamed.id, peerUrls: unnamed.peerUrls.join(", ") })];
+  const double = doubleOf(snapshot, target);
+  if (double !== null)
+    return [
+      sentence("etcd/listed-elsewhere", {
+        member,
+        id: double.id,
+        name: double.name,
+        peerUrls: double.peerUrls.join(", "),
+      }),
+    ];
+  const linked = leader === null || id === null ? null : notLinked(snapshot, leader.member, id);
+  return linked === null ? [] : [linked];
 }
 
 /** What would stop it after the member was taken out. */
@@ -147,7 +169,13 @@ function remove(leader: Answering, { member }: EtcdMember, id: string, also: rea
     effect: call(leader, "/v3/cluster/member/remove", { ID: decimalId(id) }),
     changes: true,
     deadlineMs: 30_000,
-    stillSafe: [holds.stopped(member), holds.majorityWithout(member), holds.leads(leader.member), ...also],
+    stillSafe: [
+      holds.stopped(member),
+      holds.majorityWithout(member),
+      holds.leads(leader.member),
+      holds.notLinked(leader.member, id),
+      ...also,
+    ],
     achieved: [holds.notListed(id)],
     undo: none("etcd/no-undo.removed", member),
   };
@@ -211,7 +239,8 @@ mv -T "$1" "$2"`;
 function startAnew(snapshot: EtcdSnapshot, target: EtcdMember, peerUrl: string): Step {
   const { member, node, site } = target;
   const control = controlOf(site.settings.control) ?? { kind: "systemd" as const, unit: "etcd.service" };
-  const others = votersOf(snapshot).filter(({ id, name }) => id !== target.id && name !== "");
+  // Learners too: with one fewer than the cluster lists it ends at once.
+  const others = (snapshot.listed ?? []).filter(({ id }) => id !== target.id);
   const cluster = [
     ...others.flatMap(({ name, peerUrls }) => peerUrls.map((url) => `${name}=${url}`)),
     `${site.settings.name}=${peerUrl}`,
