@@ -46,6 +46,7 @@ export const eventNames = [
   "run:changed",
   "question:raised",
   "question:settled",
+  "secret:not-kept",
   "discovery:progress",
   "preferences:changed",
   "core:state",

@@ -150,6 +150,8 @@ export const events = {
   "run:changed": runRecordSchema,
   "question:raised": questionSchema,
   "question:settled": z.object({ questionId: z.string() }),
+  /** What a person chose to keep was right and is not kept: why. */
+  "secret:not-kept": sentenceSchema,
   "discovery:progress": discoveryProgressSchema,
   "preferences:changed": preferencesSchema,
   "core:state": z.object({ state: z.enum(["running", "stopped"]) }),

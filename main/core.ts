@@ -71,7 +71,7 @@ export function createCore(parts: CoreParts): Core {
     storage: parts.shell.keyStorage,
     nowMs: () => clock.nowMs(),
   });
-  const kept = answerFromKept(questions, vault);
+  const kept = answerFromKept(questions, vault, (why) => announce("secret:not-kept", why));
 
   const desktop = { homeDirectory: homedir(), user: userInfo().username, environment: process.env };
   const config = (): ReturnType<typeof readSshConfig> => readSshConfig(parts.sshConfigPath, desktop);
@@ -160,7 +160,6 @@ export function createCore(parts: CoreParts): Core {
     secrets,
     passwords,
     vault,
-    kept,
     hostKeys: createHostKeyDesk({
       clock,
       asker: kept,
@@ -193,6 +192,7 @@ export function createCore(parts: CoreParts): Core {
       wire.close();
       await access.close();
       secrets.wipe();
+      await kept.close();
       vault.close();
       await history.close();
       recovery.close();

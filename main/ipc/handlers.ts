@@ -34,7 +34,6 @@ import type { SecretVault } from "../store/secrets";
 import { RequestError, type Handlers } from "./answer";
 import type { HostKeyDesk } from "./host-keys";
 import { createImportDesk, withImported } from "./imports";
-import type { KeptSecretsAsker } from "./kept-secrets";
 import { changeLogins, keptLogins, refuseOtherLogin } from "./logins";
 import type { Passwords } from "./passwords";
 import type { Questions } from "./questions";
@@ -50,7 +49,6 @@ export interface HandlerParts {
   readonly secrets: SessionSecrets;
   readonly passwords: Passwords;
   readonly vault: SecretVault;
-  readonly kept: KeptSecretsAsker;
   readonly hostKeys: HostKeyDesk;
   readonly hosts: Document<ImportedHost[]>;
   readonly config: () => Promise<SshConfig>;
@@ -206,13 +204,10 @@ export function createHandlers(parts: HandlerParts): CoreHandlers {
       return parts.vault.read();
     },
     "question:list": () => Promise.resolve([...parts.questions.open()]),
-    "question:answer": async ({ questionId, answer }) => {
-      const question = parts.questions.open().find((one) => one.questionId === questionId);
-      if (question === undefined || !parts.questions.answer(questionId, answer))
-        throw new RequestError("not-found", sentence("request/question-gone"));
-      // The login goes on with the answer whether or not it can be kept; a refusal to keep it is told.
-      await parts.kept.keep(question, answer);
-    },
+    "question:answer": ({ questionId, answer }) =>
+      parts.questions.answer(questionId, answer)
+        ? Promise.resolve()
+        : Promise.reject(new RequestError("not-found", sentence("request/question-gone"))),
     "recovery:plan": ({ clusterId, action, target }) => {
       followHosts();
       return parts.runner.plan(clusterOf(clusterId), action, target);

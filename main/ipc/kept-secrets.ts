@@ -1,57 +1,85 @@
-import type { Answer, Question } from "../../contract/inventory";
 import type { SecretName } from "../../contract/secrets";
-import type { Asker } from "../ssh/asker";
+import type { Sentence } from "../../contract/sentence";
+import type { Asker, Given, Judged } from "../ssh/asker";
+import { StoreError } from "../store/durable-file";
 import type { SecretVault } from "../store/secrets";
 
 export interface KeptSecretsAsker extends Asker {
-  /** Keeps what a person answered, when they said so. Rejects with StoreError; the answer itself is good all the same. */
-  keep(question: Question, answer: Answer): Promise<void>;
+  /** Resolves when what was to be kept or forgotten is; overwrites what nobody judged. */
+  close(): Promise<void>;
 }
 
 /**
- * Answers with what is kept before a person is asked, once for each name until it is typed anew. One that turns out wrong is asked for, and
- * forgotten then: tried again at each start it would lock the account in the end.
+ * Answers with what is kept before a person is asked. What a person chose to keep is kept once it was right, and what turns out wrong is
+ * forgotten: tried again at each start it would lock the account in the end. `notKept` is told why something right could not be kept.
  */
-export function answerFromKept(person: Asker, vault: SecretVault): KeptSecretsAsker {
-  /** Names whose kept secret was given out, or was just typed: the next question for one of them says that it was wrong. */
-  const given = new Map<string, SecretName>();
+export function answerFromKept(person: Asker, vault: SecretVault, notKept: (why: Sentence) => void): KeptSecretsAsker {
+  /** Typed to be kept, and not judged yet. */
+  const unjudged = new Set<Buffer>();
+  /** One after another, so that what was judged last stands. */
+  let last: Promise<void> = Promise.resolve();
+  const inTurn = (work: () => Promise<void>): void => void (last = last.then(work));
 
-  async function keptFor(names: readonly SecretName[]): Promise<Answer | null> {
+  async function keptFor(names: readonly SecretName[]): Promise<Given | null> {
     for (const name of names) {
       const secret = await vault.find(name);
       if (secret === null) continue;
-      given.set(JSON.stringify(name), name);
       const text = secret.toString("utf8");
       secret.fill(0);
-      return { kind: "secret", secret: text, keep: false, forAllHosts: name.kind === "password" && name.node === null };
+      const forAllHosts = name.kind === "password" && name.node === null;
+      return { kind: "secret", secret: text, keep: false, forAllHosts, judged: forgottenWhenWrong(name) };
     }
     return null;
+  }
+
+  /** Whether or not the file can be written now: it would be forgotten the next time it is wrong. */
+  function forgottenWhenWrong(name: SecretName): Judged {
+    return (isRight) => {
+      if (!isRight) inTurn(() => vault.forget(name).catch(() => undefined));
+    };
+  }
+
+  function keptWhenRight(name: SecretName, text: string): Judged {
+    const secret = Buffer.from(text, "utf8");
+    const forget = forgottenWhenWrong(name);
+    let isKept = false;
+    unjudged.add(secret);
+    return (isRight) => {
+      if (isKept) return forget(isRight);
+      if (!unjudged.delete(secret)) return;
+      isKept = isRight;
+      if (isRight) inTurn(() => keep(name, secret));
+      else secret.fill(0);
+    };
+  }
+
+  async function keep(name: SecretName, secret: Buffer): Promise<void> {
+    try {
+      await vault.keep(name, secret);
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      notKept(error.sentence);
+    } finally {
+      secret.fill(0);
+    }
   }
 
   return {
     ask: async (question, signal) => {
       const names = namesOf(question);
-      if (names.length === 0 || !("attempt" in question)) return person.ask(question, signal);
-      if (question.attempt === 1) return (await keptFor(names)) ?? person.ask(question, signal);
-      for (const name of names) {
-        if (!given.delete(JSON.stringify(name))) continue;
-        // Whether or not the file can be written now: it is asked for, and would be forgotten the next time it is wrong.
-        await vault.forget(name).catch(() => undefined);
-      }
-      return person.ask(question, signal);
-    },
-    keep: async (question, answer) => {
-      if (answer.kind !== "secret" || !answer.keep) return;
-      const names = namesOf(question);
+      // Where one was wrong already, a person says what is tried next.
+      const isFirst = "attempt" in question && question.attempt === 1;
+      const kept = isFirst ? await keptFor(names) : null;
+      if (kept !== null) return kept;
+      const answer = await person.ask(question, signal);
+      if (answer.kind !== "secret" || !answer.keep) return answer;
       const name = answer.forAllHosts === true ? names.at(-1) : names[0];
-      if (name === undefined) return;
-      const secret = Buffer.from(answer.secret, "utf8");
-      try {
-        await vault.keep(name, secret);
-        given.set(JSON.stringify(name), name);
-      } finally {
-        secret.fill(0);
-      }
+      return name === undefined ? answer : { ...answer, judged: keptWhenRight(name, answer.secret) };
+    },
+    close: async () => {
+      for (const secret of unjudged) secret.fill(0);
+      unjudged.clear();
+      await last;
     },
   };
 }

@@ -1,5 +1,5 @@
 import { targetName, type PasswordSource, type ServiceLogin } from "../probe/wire/wire";
-import type { Asker } from "../ssh/asker";
+import type { Asker, Judged } from "../ssh/asker";
 
 /** Two wrong passwords are enough to lock an account; after them nobody is asked until the person says so. */
 const attempts = 2;
@@ -11,7 +11,7 @@ export interface Passwords extends PasswordSource {
 
 /** Passwords of databases, asked of the person once and kept for as long as the app runs, in memory only. */
 export function createPasswords(asker: Asker): Passwords {
-  const known = new Map<string, string>();
+  const known = new Map<string, { readonly secret: string; readonly judged: Judged | undefined }>();
   const refusals = new Map<string, number>();
   const asking = new Map<string, Promise<string | null>>();
   const keyOf = (node: string, login: ServiceLogin): string =>
@@ -26,7 +26,7 @@ export function createPasswords(asker: Asker): Passwords {
       refusals.set(key, attempts);
       return null;
     }
-    known.set(key, answer.secret);
+    known.set(key, { secret: answer.secret, judged: answer.judged });
     return answer.secret;
   }
 
@@ -34,14 +34,20 @@ export function createPasswords(asker: Asker): Passwords {
     password: async (node, login) => {
       const key = keyOf(node, login);
       const remembered = known.get(key);
-      if (remembered !== undefined) return remembered;
+      if (remembered !== undefined) return remembered.secret;
       if ((refusals.get(key) ?? 0) >= attempts) return null;
       const asked = asking.get(key) ?? ask(key, node, login).finally(() => asking.delete(key));
       asking.set(key, asked);
       return asked;
     },
+    accepted: (node, login) => {
+      const key = keyOf(node, login);
+      refusals.delete(key);
+      known.get(key)?.judged?.(true);
+    },
     refused: (node, login) => {
       const key = keyOf(node, login);
+      known.get(key)?.judged?.(false);
       known.delete(key);
       refusals.set(key, (refusals.get(key) ?? 0) + 1);
     },

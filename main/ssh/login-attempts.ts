@@ -4,7 +4,7 @@ import { gatherIdentities } from "./identities";
 import { IdentityAgent, type Identity } from "./identity";
 import { openLockedKey } from "./open-locked-key";
 import type { ResolvedLogin } from "./resolved-login";
-import type { SessionSecrets } from "./session-secrets";
+import type { KnownPassword, SessionSecrets } from "./session-secrets";
 import { problemOf, SshError } from "./ssh-error";
 import { certificateProblem } from "./user-certificate";
 
@@ -62,7 +62,8 @@ export function createLoginAttempts(login: ResolvedLogin, parts: LoginParts): Lo
   let problem: SshError | null = null;
   let answered: Result = { left: null, isPartial: false };
   let turn: Awaited<ReturnType<SessionSecrets["turn"]>> | null = null;
-  let isPasswordOut = false;
+  /** The password that the server is judging. */
+  let tried: KnownPassword | null = null;
   let isOver = false;
   let promptFailures = 0;
   const steps = attempts();
@@ -174,7 +175,7 @@ export function createLoginAttempts(login: ResolvedLogin, parts: LoginParts): Lo
       } else {
         rounds = 0;
         result = yield { type: method, username: login.user, prompt: (...asked) => void askPrompts(...asked) };
-        if (!isPasswordOut && !result.isPartial) promptFailures += rounds === 0 ? mostPromptFailures : 1;
+        if (tried === null && !result.isPartial) promptFailures += rounds === 0 ? mostPromptFailures : 1;
       }
       settlePassword(result.isPartial ? "accepted" : "refused");
       if (result.isPartial) return result;
@@ -206,16 +207,17 @@ export function createLoginAttempts(login: ResolvedLogin, parts: LoginParts): Lo
         failure = new SshError("login-cancelled", login.host, facts);
         return null;
       }
-      secrets.given(login.user, host, Buffer.from(answer.secret, "utf8"), answer.forAllHosts === true);
+      const password = { bytes: Buffer.from(answer.secret, "utf8"), judged: answer.judged };
+      secrets.given(login.user, host, password, answer.forAllHosts === true);
     }
-    isPasswordOut = true;
-    return mine.read().known;
+    tried = mine.read().known;
+    return tried?.bytes ?? null;
   }
 
   function settlePassword(verdict: "accepted" | "refused" | "unknown"): void {
-    if (isPasswordOut && verdict === "accepted") secrets.accepted(login.user);
-    if (isPasswordOut && verdict === "refused") secrets.refused(login.user, host);
-    isPasswordOut = false;
+    if (tried !== null && verdict === "accepted") secrets.accepted(login.user, tried);
+    if (tried !== null && verdict === "refused") secrets.refused(login.user, host, tried);
+    tried = null;
     turn?.done();
     turn = null;
   }
@@ -237,7 +239,7 @@ export function createLoginAttempts(login: ResolvedLogin, parts: LoginParts): Lo
     const [first] = prompts;
     const isPassword = prompts.length === 1 && first?.echo !== true && passwordPrompt.test(first?.prompt ?? "");
     const replies =
-      isPassword && !isPasswordOut ? await passwordReply() : await promptReplies(title, instruction, prompts);
+      isPassword && tried === null ? await passwordReply() : await promptReplies(title, instruction, prompts);
     if (replies === null) parts.giveUp(failure ?? new SshError("login-cancelled", login.host, facts));
     else finish(replies);
   }

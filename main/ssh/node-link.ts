@@ -8,7 +8,7 @@ import { converse } from "./one-command";
 import { createSessions, type Sessions } from "./sessions";
 import type { ShellProcess } from "./shell-process";
 import { problemOf, SshError } from "./ssh-error";
-import { asksForPassword, listingOf, type SudoPasswords } from "./sudo";
+import { asksForPassword, listingOf, wasRightForChange, wasRightForRead, type SudoPasswords } from "./sudo";
 import type { Connection } from "./transport";
 import { within } from "./within";
 
@@ -177,8 +177,20 @@ export function createNodeLink(parts: NodeLinkParts): NodeLink {
     });
   }
 
-  const sudoPassword = (attempt: number): Promise<string | null> =>
-    parts.sudo.password(parts.node, known().account, attempt);
+  /** What sudo asks for is asked of the person; what becomes of the command shows whether it was right. */
+  async function viaSudo<T>(
+    work: (password: (attempt: number) => Promise<string | null>) => Promise<T>,
+    wasRight: (outcome: T) => boolean | null,
+  ): Promise<T> {
+    const { account } = known();
+    const last: { given: string | null } = { given: null };
+    const outcome = await work(
+      async (attempt) => (last.given = await parts.sudo.password(parts.node, account, attempt)),
+    );
+    const isRight = last.given === null ? null : wasRight(outcome);
+    if (isRight !== null) parts.sudo.judge(parts.node, account, isRight);
+    return outcome;
+  }
 
   /** A read may be sent again: first as it stands, and with a ticket where sudo wants a password for it. */
   async function run(command: Command, limits: Limits): Promise<Output> {
@@ -191,21 +203,22 @@ export function createNodeLink(parts: NodeLinkParts): NodeLink {
       sudoWantsPassword = true;
     }
     const sudo = { listing: listingOf(command) };
-    return send(limits, (nonce) => framedRun(line, command.stdin, nonce, sudo), sudoPassword);
+    const framedBy = (nonce: string): string => framedRun(line, command.stdin, nonce, sudo);
+    return viaSudo((password) => send(limits, framedBy, password), wasRightForRead);
   }
 
   async function runDurably(id: string, command: Command, limits: Limits): Promise<DurableState> {
     await within(parts.node, limits.deadlineMs, open);
     const login = known();
-    const viaSudo = needsSudo(command, login);
+    const isViaSudo = needsSudo(command, login);
     const line = commandLine(command, login);
     const waited: Limits = { deadlineMs: limits.deadlineMs + endingMs, maxBytes: limits.maxBytes + 4_096 };
-    const output = await send(
-      waited,
-      (nonce) => claimScript({ id, command, line, limits, nonce, viaSudo, base: baseOf(login.isRoot) }),
-      viaSudo ? sudoPassword : undefined,
-    );
-    return readState(parts.node, output, login.account, command);
+    const base = baseOf(login.isRoot);
+    const claim = (nonce: string): string =>
+      claimScript({ id, command, line, limits, nonce, viaSudo: isViaSudo, base });
+    const stateAfter = async (password?: (attempt: number) => Promise<string | null>): Promise<DurableState> =>
+      readState(parts.node, await send(waited, claim, password), login.account, command);
+    return isViaSudo ? viaSudo(stateAfter, wasRightForChange) : stateAfter();
   }
 
   async function ask(act: "report" | "withdraw" | "cancel", id: string): Promise<DurableState> {

@@ -31,8 +31,10 @@ async function ask(node: string, identityFile: string, text: string, asker: Aske
     passphrase.fill(0);
     switch (reading.kind) {
       case "key":
+        answer.judged?.(true);
         return reading.key;
       case "wrong-passphrase":
+        answer.judged?.(false);
         continue;
       case "unsupported":
         throw new SshError("key-unsupported", node, { file: identityFile, ...reading.facts });

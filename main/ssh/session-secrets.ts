@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { Judged } from "./asker";
 import type { PrivateKey } from "./private-key";
 
 /** A login by password that was stopped, for the person to see. */
@@ -8,10 +9,16 @@ export interface StoppedPassword {
   readonly refusals: number;
 }
 
+/** A password as it was given, and who waits to hear whether it was right. */
+export interface KnownPassword {
+  readonly bytes: Buffer;
+  readonly judged: Judged | undefined;
+}
+
 /** One login's turn with the passwords of an account name. */
 export interface PasswordTurn {
   /** The password to try unasked: the one given for this host, or one given for all hosts of the account name. */
-  readonly known: Buffer | null;
+  readonly known: KnownPassword | null;
   /** How many more may be tried anywhere; none means: stop, ask nobody. */
   readonly left: number;
 }
@@ -31,11 +38,11 @@ export interface SessionSecrets {
   keepPassphrase(identityFile: string, passphrase: string): void;
   /** Waits until nobody else tries a password of this account name. `done` must be called. */
   turn(user: string, host: string): Promise<{ read(): PasswordTurn; done(): void }>;
-  given(user: string, host: string, password: Buffer, forAllHosts: boolean): void;
-  accepted(user: string): void;
+  given(user: string, host: string, password: KnownPassword, forAllHosts: boolean): void;
+  accepted(user: string, tried: KnownPassword): void;
   /** Wrong passwords in a row for this account name. */
   refusals(user: string): number;
-  refused(user: string, host: string): void;
+  refused(user: string, host: string, tried: KnownPassword): void;
   /** A question was not answered; nothing more is asked for this account name. */
   declined(user: string): void;
   stopped(): readonly StoppedPassword[];
@@ -53,8 +60,8 @@ interface Account {
   refusals: number;
   declined: boolean;
   provenAtMs: number;
-  shared: Buffer | null;
-  readonly ofHost: Map<string, Buffer>;
+  shared: KnownPassword | null;
+  readonly ofHost: Map<string, KnownPassword>;
   last: Promise<void>;
 }
 
@@ -79,10 +86,13 @@ export function createSessionSecrets(nowMs: () => number = () => performance.now
     return made;
   }
 
-  function forget(account: Account, host: string): void {
-    account.ofHost.get(host)?.fill(0);
+  /** Neither of the two is tried again; what took their place since is another. */
+  function forget(account: Account, host: string, tried: KnownPassword): void {
+    const own = account.ofHost.get(host);
+    if (tried !== own && tried !== account.shared) return;
+    own?.bytes.fill(0);
     account.ofHost.delete(host);
-    account.shared?.fill(0);
+    account.shared?.bytes.fill(0);
     account.shared = null;
   }
 
@@ -126,16 +136,18 @@ export function createSessionSecrets(nowMs: () => number = () => performance.now
       else account.ofHost.set(host, password);
     },
     refusals: (user) => accountOf(user).refusals,
-    accepted: (user) => {
+    accepted: (user, tried) => {
       const account = accountOf(user);
+      tried.judged?.(true);
       account.refusals = 0;
       account.provenAtMs = nowMs();
     },
-    refused: (user, host) => {
+    refused: (user, host, tried) => {
       const account = accountOf(user);
+      tried.judged?.(false);
       account.refusals += 1;
       account.provenAtMs = Number.NEGATIVE_INFINITY;
-      forget(account, host);
+      forget(account, host, tried);
     },
     declined: (user) => {
       accountOf(user).declined = true;
@@ -153,8 +165,8 @@ export function createSessionSecrets(nowMs: () => number = () => performance.now
     },
     wipe: () => {
       for (const account of accounts.values()) {
-        account.shared?.fill(0);
-        for (const password of account.ofHost.values()) password.fill(0);
+        account.shared?.bytes.fill(0);
+        for (const { bytes } of account.ofHost.values()) bytes.fill(0);
       }
       accounts.clear();
       for (const passphrase of passphrases.values()) passphrase.fill(0);

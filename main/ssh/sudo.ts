@@ -1,5 +1,5 @@
-import type { Asker } from "./asker";
-import type { Command } from "./access";
+import type { Asker, Judged } from "./asker";
+import type { Command, DurableState, Output } from "./access";
 import { quote } from "./quote";
 import { SshError, type SshErrorKind } from "./ssh-error";
 
@@ -37,6 +37,8 @@ export function listingOf(command: Command): string {
 export interface SudoPasswords {
   /** The password of a login's account; null when the person gave none. `attempt` counts from 1 and says that the last was wrong. */
   password(node: string, account: string, attempt: number): Promise<string | null>;
+  /** Whether the last one was right; a wrong one is asked for again. */
+  judge(node: string, account: string, isRight: boolean): void;
 }
 
 /** Two wrong passwords are a slip, a third may lock the account. */
@@ -44,22 +46,31 @@ export const sudoAttempts = 2;
 
 /** Asked of the person once a session and kept in memory only. */
 export function createSudoPasswords(asker: Asker): SudoPasswords {
-  const known = new Map<string, string>();
+  const known = new Map<string, { readonly secret: string; readonly judged: Judged | undefined }>();
   const asking = new Map<string, Promise<string | null>>();
+
+  const keyOf = (node: string, account: string): string => `${account}@${node}`;
+
+  function judge(node: string, account: string, isRight: boolean): void {
+    const key = keyOf(node, account);
+    known.get(key)?.judged?.(isRight);
+    if (!isRight) known.delete(key);
+  }
 
   async function ask(key: string, node: string, user: string, attempt: number): Promise<string | null> {
     const answer = await asker.ask({ kind: "sudo-password", node, user, attempt });
     if (answer.kind !== "secret") return null;
-    known.set(key, answer.secret);
+    known.set(key, { secret: answer.secret, judged: answer.judged });
     return answer.secret;
   }
 
   return {
+    judge,
     password: (node, account, attempt) => {
-      const key = `${account}@${node}`;
+      const key = keyOf(node, account);
       const remembered = known.get(key);
-      if (remembered !== undefined && attempt === 1) return Promise.resolve(remembered);
-      known.delete(key);
+      if (remembered !== undefined && attempt === 1) return Promise.resolve(remembered.secret);
+      if (attempt > 1) judge(node, account, false);
       const asked = asking.get(key) ?? ask(key, node, account, attempt).finally(() => asking.delete(key));
       asking.set(key, asked);
       return asked;
@@ -86,6 +97,29 @@ const problems: readonly (readonly [RegExp, SshErrorKind])[] = [
   [/sudo: (command )?not found|sudo: inaccessible or not found/, "sudo-missing"],
   [/password is required|no password was/, "sudo-password-missing"],
 ];
+
+/** Whether the password given for a command was right: it was where the command ran. Null where neither is seen. */
+export function wasRightForRead({ ending, stderr }: Output): boolean | null {
+  if (ending.kind !== "exited" && ending.kind !== "killed" && ending.kind !== "start-failed") return null;
+  if (/^sudo: \d+ incorrect password attempts?$/m.test(stderr)) return false;
+  return problems.some(([pattern]) => pattern.test(stderr)) ? null : true;
+}
+
+/** As above, of a command that changes a node. */
+export function wasRightForChange(state: DurableState): boolean | null {
+  switch (state.kind) {
+    case "alive":
+    case "dead":
+    case "done":
+      return true;
+    case "refused":
+      return state.error instanceof SshError && state.error.kind === "sudo-password-wrong" ? false : null;
+    case "none":
+    case "claimed":
+    case "unseen":
+      return null;
+  }
+}
 
 /** The error for a command that sudo did not run; its remedy is the very line that would let it. */
 export function sudoError(node: string, account: string, command: Command, said: string): SshError {

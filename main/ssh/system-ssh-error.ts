@@ -142,6 +142,13 @@ function presentedKey(stderr: string): { readonly keyType: string; readonly fing
 
 // debug1: Authentication succeeded (publickey).
 // Authenticated to 127.0.0.1 ([127.0.0.1]:2222) using "publickey".
+// Authenticated to db-1 (via proxy) using "keyboard-interactive".
+/** How many passwords were taken by a host of this name, as far as what was kept tells; a host behind others is told by its name alone. */
+export function passwordsTaken(stderr: string, hostName: string): number {
+  const taken = [...stderr.matchAll(/^Authenticated to (\S+) \(.*\) using "(?:password|keyboard-interactive)"/gm)];
+  return taken.filter(([, name = ""]) => name.toLowerCase() === hostName.toLowerCase()).length;
+}
+
 /** How many hops of a chain are through, as far as what was kept tells. */
 export function hopsLoggedIn(stderr: string): number {
   return [...stderr.matchAll(/^Authenticated to /gm)].length;

@@ -1,10 +1,12 @@
+import { readFile } from "node:fs/promises";
 import type { Answer } from "../../contract/inventory";
-import type { Asker } from "./asker";
+import type { Asker, Judged } from "./asker";
+import { readKeyFile } from "./key-file";
 import type { ResolvedLogin } from "./resolved-login";
 import type { SessionSecrets } from "./session-secrets";
 import { SshError } from "./ssh-error";
 import type { OpenQuestion } from "./system-ssh-askpass";
-import { errorOf } from "./system-ssh-error";
+import { errorOf, hopsLoggedIn } from "./system-ssh-error";
 import { createPasswordTurns } from "./system-ssh-passwords";
 import type { SshProcess } from "./system-ssh-process";
 import { questionOf, type SshQuestion } from "./system-ssh-question";
@@ -21,8 +23,8 @@ export interface Exchange {
   put(question: OpenQuestion): Promise<void>;
   /** The better reason for a refused login, where the questions tell one. */
   explain(error: SshError): SshError;
-  /** The login holds: what was given for it was right. */
-  keep(): void;
+  /** The login holds: the last that was given for it was right. */
+  keep(): Promise<void>;
   /** The login came to nothing. */
   close(): void;
 }
@@ -32,13 +34,14 @@ const passphraseAttempts = 2;
 
 export function createExchange(login: ResolvedLogin, asks: SystemSshAsks, master: SshProcess): Exchange {
   const counts = new Map<string, number>();
-  const given = new Map<string, string>();
+  /** Whom to tell of the last passphrase once the login holds; null where it is told already. */
+  let lastPassphrase: Promise<Judged | null> = Promise.resolve(null);
   const { secrets } = asks;
   const over = new AbortController();
   /** A question is withdrawn with its login. */
   const asker: Asker = { ask: (question) => asks.asker.ask(question, over.signal) };
   const turns: (() => void)[] = [];
-  const passwords = createPasswordTurns(login, { asker, secrets });
+  const passwords = createPasswordTurns(login, { asker, secrets, said: master.stderr });
 
   async function put(open: OpenQuestion): Promise<void> {
     if (open.wants === "none") {
@@ -47,7 +50,7 @@ export function createExchange(login: ResolvedLogin, asks: SystemSshAsks, master
     }
     const earlier = counts.get(open.prompt) ?? 0;
     counts.set(open.prompt, earlier + 1);
-    const question = questionOf(open.prompt, earlier, login);
+    const question = questionOf(open.prompt, earlier, login, hopsLoggedIn(master.stderr()));
     const { asked } = question;
     // ssh would go on to ask about the plain key of a host whose certificate is void.
     if (asked.kind === "host-key-unknown" && /^Certificate invalid: /m.test(master.stderr()))
@@ -56,10 +59,28 @@ export function createExchange(login: ResolvedLogin, asks: SystemSshAsks, master
       await open.answer(await passwords.next(asked));
       return;
     }
-    const remembered = asked.kind === "passphrase" ? await passphraseKnown(asked.identityFile, earlier) : null;
-    const line = remembered ?? lineOf(question, await asker.ask(asked), login);
-    if (asked.kind === "passphrase") given.set(asked.identityFile, line);
+    const line =
+      asked.kind === "passphrase"
+        ? await passphrase(question, asked.identityFile, earlier)
+        : lineOf(question, await asker.ask(asked), login);
     await open.answer(line);
+  }
+
+  async function passphrase(question: SshQuestion, file: string, earlier: number): Promise<string> {
+    const known = await passphraseKnown(file, earlier);
+    if (known !== null) return known;
+    const answer = await asker.ask(question.asked);
+    const line = lineOf(question, answer, login);
+    const judged: Judged = (isRight) => {
+      if (isRight) secrets.keepPassphrase(file, line);
+      answer.judged?.(isRight);
+    };
+    lastPassphrase = opens(file, line).then((isRight) => {
+      if (isRight === null) return judged;
+      judged(isRight);
+      return null;
+    });
+    return line;
   }
 
   /** One login at a time asks for the passphrase of a file; the others wait, and are given what was right. */
@@ -97,17 +118,28 @@ export function createExchange(login: ResolvedLogin, asks: SystemSshAsks, master
       if (error.kind !== "login-refused" || spent === undefined) return error;
       return new SshError("passphrase-wrong", login.host, { file: fileOf(spent[0], login) ?? "" }, error);
     },
-    keep: () => {
-      for (const [file, passphrase] of given) secrets.keepPassphrase(file, passphrase);
+    keep: async () => {
       passwords.settle("accepted");
+      (await lastPassphrase)?.(true);
       end();
     },
     close: end,
   };
 }
 
+/** Whether this passphrase opens the file, which ssh does not say; null where only ssh can try it. */
+async function opens(file: string, passphrase: string): Promise<boolean | null> {
+  try {
+    const reading = await readKeyFile(await readFile(file, "utf8"), Buffer.from(passphrase, "utf8"));
+    return reading.kind === "key" ? true : reading.kind === "wrong-passphrase" ? false : null;
+  } catch {
+    // Whatever keeps this side from reading the file, ssh tells what it makes of it.
+    return null;
+  }
+}
+
 function fileOf(prompt: string, login: ResolvedLogin): string | null {
-  const { asked } = questionOf(prompt, 0, login);
+  const { asked } = questionOf(prompt, 0, login, 0);
   return asked.kind === "passphrase" ? asked.identityFile : null;
 }
 

@@ -1,7 +1,8 @@
 import type { Asker } from "./asker";
 import type { ResolvedLogin } from "./resolved-login";
-import type { SessionSecrets } from "./session-secrets";
+import type { KnownPassword, SessionSecrets } from "./session-secrets";
 import { SshError } from "./ssh-error";
+import { passwordsTaken } from "./system-ssh-error";
 
 type PasswordAsked = Extract<Parameters<Asker["ask"]>[0], { kind: "password" }>;
 
@@ -9,7 +10,7 @@ type PasswordAsked = Extract<Parameters<Asker["ask"]>[0], { kind: "password" }>;
 export interface PasswordTurns {
   /** The password to hand over, known or asked for. Throws SshError where none may be tried any more, or none was given. */
   next(asked: PasswordAsked): Promise<string>;
-  /** What became of the last one; its turn passes on. */
+  /** What became of the last one, as far as ssh itself does not say that it was taken; its turn passes on. */
   settle(verdict: "accepted" | "refused" | "unknown"): void;
   /** The connection is over or logged in; a turn that comes later is passed on at once. */
   close(): void;
@@ -18,13 +19,17 @@ export interface PasswordTurns {
 interface Held {
   readonly user: string;
   readonly host: string;
+  readonly hostName: string;
+  /** How many passwords ssh had said to be taken by then. */
+  readonly takenBefore: number;
   readonly done: () => void;
-  isOut: boolean;
+  /** What ssh was given; null before. */
+  tried: KnownPassword | null;
 }
 
 export function createPasswordTurns(
   login: ResolvedLogin,
-  { asker, secrets }: { readonly asker: Asker; readonly secrets: SessionSecrets },
+  { asker, secrets, said }: { readonly asker: Asker; readonly secrets: SessionSecrets; readonly said: () => string },
 ): PasswordTurns {
   let held: Held | null = null;
   let isOver = false;
@@ -33,17 +38,20 @@ export function createPasswordTurns(
   function settle(verdict: "accepted" | "refused" | "unknown"): void {
     const last = held;
     held = null;
-    if (last?.isOut === true && verdict === "accepted") secrets.accepted(last.user);
-    if (last?.isOut === true && verdict === "refused") secrets.refused(last.user, last.host);
-    last?.done();
+    if (last === null) return;
+    const { user, host, hostName, takenBefore, tried } = last;
+    const isTaken = passwordsTaken(said(), hostName) > takenBefore;
+    if (tried !== null && (isTaken || verdict === "accepted")) secrets.accepted(user, tried);
+    else if (tried !== null && verdict === "refused") secrets.refused(user, host, tried);
+    last.done();
   }
 
   return {
     settle,
     next: async (asked) => {
       const { user, node } = asked;
-      const hop = login.jumps.find(({ host }) => host === node) ?? login;
-      const host = `${hop.hostName}:${hop.port}`;
+      const { hostName, port } = login.jumps.find((one) => one.host === node) ?? login;
+      const host = `${hostName}:${port}`;
       // ssh asks again for what was refused; where it asks for another host, the one before was passed.
       settle(held?.user === user && held.host === host ? "refused" : "accepted");
       const turn = await secrets.turn(user, host);
@@ -51,7 +59,8 @@ export function createPasswordTurns(
         turn.done();
         throw new SshError("closed", node);
       }
-      const mine: Held = { user, host, done: turn.done, isOut: false };
+      const takenBefore = passwordsTaken(said(), hostName);
+      const mine: Held = { user, host, hostName, takenBefore, done: turn.done, tried: null };
       held = mine;
       const { known, left } = turn.read();
       if (left <= 0) throw new SshError("password-stopped", node, { user });
@@ -64,10 +73,11 @@ export function createPasswordTurns(
           secrets.declined(user);
           throw new SshError("login-cancelled", node, { user });
         }
-        secrets.given(user, host, Buffer.from(answer.secret, "utf8"), answer.keep);
+        const password = { bytes: Buffer.from(answer.secret, "utf8"), judged: answer.judged };
+        secrets.given(user, host, password, answer.forAllHosts === true);
       }
-      mine.isOut = true;
-      return turn.read().known?.toString("utf8") ?? "";
+      mine.tried = turn.read().known;
+      return mine.tried?.bytes.toString("utf8") ?? "";
     },
     close: () => {
       isOver = true;

@@ -27,9 +27,9 @@ const keyTypes: Readonly<Record<string, string>> = { ED25519: "ssh-ed25519", RSA
  * (root@db-1) Verification code:
  * Enter PIN for ED25519-SK key /home/a/.ssh/id_ed25519_sk:
  * ```
- * `earlier` counts how often the same prompt was put before on this connection.
+ * `earlier` counts how often the same prompt was put before on this connection, `hopsThrough` the hosts on the way that are logged in.
  */
-export function questionOf(prompt: string, earlier: number, login: ResolvedLogin): SshQuestion {
+export function questionOf(prompt: string, earlier: number, login: ResolvedLogin, hopsThrough: number): SshQuestion {
   const attempt = earlier + 1;
   const host =
     /^The authenticity of host '(\S+)(?: \([^)]*\))?' can't be established\.\n(\S+) key fingerprint is (\S+?)\.\n/.exec(
@@ -48,15 +48,15 @@ export function questionOf(prompt: string, earlier: number, login: ResolvedLogin
     return secret({ kind: "passphrase", node: login.host, identityFile: passphrase[1] ?? "", attempt });
   const password = /^(\S+?)@(\S+)'s password: ?$/.exec(prompt);
   if (password !== null) {
-    const node = nodeAt(addressOf(password[2] ?? ""), login);
-    return secret({ kind: "password", node, user: password[1] ?? "", attempt });
+    const [, user = "", name = ""] = password;
+    return secret({ kind: "password", node: nodeOf(user, name, login, hopsThrough), user, attempt });
   }
   const served = /^\((\S+)\) ([\s\S]*)$/.exec(prompt);
   const [title, text] = served === null ? ["", prompt] : [served[1] ?? "", served[2] ?? ""];
   if (served !== null && /^password(?: for \S+)?: ?$/i.test(text)) {
     const at = title.lastIndexOf("@");
-    const node = nodeAt(addressOf(title.slice(at + 1)), login);
-    return secret({ kind: "password", node, user: title.slice(0, at), attempt });
+    const [user, name] = [title.slice(0, at), title.slice(at + 1)];
+    return secret({ kind: "password", node: nodeOf(user, name, login, hopsThrough), user, attempt });
   }
   return secret({ kind: "prompts", node: login.host, title, instruction: "", prompts: [{ text, echo: false }] });
 }
@@ -76,4 +76,11 @@ function nodeAt(address: string, login: ResolvedLogin): string {
     ({ hostName, port, host }) => address === `${hostName}:${port}` || address.startsWith(`${host}:`),
   );
   return hop?.host ?? login.host;
+}
+
+/** Who asks for a password is told without its port; of several of one name it is the first that is not logged in. */
+function nodeOf(user: string, name: string, login: ResolvedLogin, hopsThrough: number): string {
+  const way = [...login.jumps, login];
+  const named = way.filter((hop) => hop.user === user && [hop.hostName, hop.host, hop.hostKeyAlias].includes(name));
+  return (named.find((hop) => way.indexOf(hop) >= hopsThrough) ?? named[0] ?? login).host;
 }

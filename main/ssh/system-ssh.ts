@@ -203,7 +203,7 @@ async function openMaster(
   loseWhenUnwanted(loss, resolved.host, asks.unwanted);
   try {
     await untilLoggedIn({ controlPath, askpass, exchange, loss, resolved, said: master.stderr });
-    exchange.keep();
+    await exchange.keep();
     return connectionOf(await proxyOf(controlPath, loss, resolved), resolved, loss);
   } catch (error) {
     exchange.close();

@@ -197,12 +197,14 @@ export function createSecretVault(parts: {
     keep: async (name, secret) => {
       const { key, sealed } = await orUnwritable(keyToKeep);
       const entry = seal(key, name, secret, nowMs());
-      file().update((now) => ({
-        ...now,
-        key: sealed,
-        // Entries under a key that was replaced meanwhile could not be opened by this one.
-        entries: [...now.entries.filter((one) => now.key === sealed && !isSame(one.name, name)), entry],
-      }));
+      await orUnwritable(() =>
+        file().update((now) => ({
+          ...now,
+          key: sealed,
+          // Entries under a key that was replaced meanwhile could not be opened by this one.
+          entries: [...now.entries.filter((one) => now.key === sealed && !isSame(one.name, name)), entry],
+        })),
+      );
       moved = null;
     },
     forget: (name) => {

@@ -72,6 +72,7 @@ export async function begin(): Promise<void> {
   listen("question:settled", ({ questionId }) =>
     useStore.setState(({ questions }) => ({ questions: questions.filter((one) => one.questionId !== questionId) })),
   );
+  listen("secret:not-kept", (trouble) => useStore.setState({ trouble }));
   listen("discovery:progress", ({ line }) => useStore.setState(({ progress }) => ({ progress: [...progress, line] })));
   listen("preferences:changed", (preferences) => {
     useStore.setState({ preferences });

@@ -161,6 +161,23 @@ test.describe("on a desktop with a keyring", () => {
   });
   test.afterAll(() => keyring.stop());
 
+  test("a passphrase the person chose to keep is not kept when it is wrong", async () => {
+    started = await startOn(keyring, userData);
+    const { page } = started;
+    await askFor(page);
+    for (const again of [false, true]) {
+      if (again) await expect(question(page).getByText("The last answer was wrong")).toBeVisible(patient);
+      await question(page)
+        .getByRole("checkbox", { name: /^Keep it/ })
+        .check(patient);
+      await reply(page, "wrong");
+    }
+    await expect(page.getByText(/is wrong\. db-1 was not logged in to/).first()).toBeVisible(patient);
+    await page.keyboard.press("Escape");
+    await openSettings(page);
+    await expect(page.getByText("Nothing is kept.")).toBeVisible();
+  });
+
   test("a passphrase the person chose to keep is kept, sealed, and named under Settings", async () => {
     started = await startOn(keyring, userData);
     const { page } = started;

@@ -91,7 +91,11 @@ async function report(
   configPath: string,
   directory: string,
 ): Promise<void> {
-  const wire = createWire({ password: () => Promise.resolve(null), refused: () => undefined });
+  const wire = createWire({
+    password: () => Promise.resolve(null),
+    accepted: () => undefined,
+    refused: () => undefined,
+  });
   const take = createTakeReadings({ clock: systemClock, wire });
   const pulse = async (name: string): Promise<void> => {
     const { pulse: taken } = await take(access.node(name), "host", { pulse: linuxProbes.pulse }, new Map());

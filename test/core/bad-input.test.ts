@@ -6,9 +6,11 @@ import type { Assessment } from "../../contract/assessment";
 import type { Level } from "../../contract/health";
 import type { Question } from "../../contract/inventory";
 import type { Report } from "../../contract/report";
+import type { SecretName } from "../../contract/secrets";
 import { runCommand } from "../../main/cli/command";
 import { createCore } from "../../main/core";
-import { noKeyStorage } from "../../main/store/secrets";
+import { createSecretVault } from "../../main/store/secrets";
+import { fakeKeyStorage } from "../fake/fake-key-storage";
 import { startEmbeddedCluster, whatIsMissing, type EmbeddedCluster } from "../lab/embedded/embedded-cluster";
 import { freePort } from "../lab/free-port";
 import { startSshd, systemSshd } from "../lab/sshd";
@@ -132,14 +134,24 @@ describe.skipIf(cannotRun)("one node's trouble, as it is told", () => {
     expectRestReadable(assessment, isHostRead);
   }
 
-  /** The same with a person at the desktop, who answers every question for a secret wrongly. */
+  /** The same with a person at the desktop, who answers every question for a secret wrongly; nothing of that is kept. */
   async function seenWithWrongAnswers(): Promise<Assessment> {
+    const { assessment, kept } = await seenWithAnswers("wrong");
+    expect(kept).toEqual([]);
+    return assessment;
+  }
+
+  /** What is seen, and what is kept of answers that are all to be kept. */
+  async function seenWithAnswers(
+    secret: string,
+  ): Promise<{ readonly assessment: Assessment; readonly kept: readonly SecretName[] }> {
+    const storage = fakeKeyStorage("me");
     const core = createCore({
       userDataDirectory: data,
       version: "0.0.0",
       electron: "none",
       shell: {
-        keyStorage: noKeyStorage,
+        keyStorage: storage,
         chooseSavePath: () => Promise.resolve(null),
         chooseOpenPath: () => Promise.resolve(null),
       },
@@ -151,7 +163,7 @@ describe.skipIf(cannotRun)("one node's trouble, as it is told", () => {
     core.onEvent((name, payload) => {
       if (name !== "question:raised") return;
       const { questionId } = payload as Question;
-      void core.handle("question:answer", { questionId, answer: { kind: "secret", secret: "wrong", keep: false } });
+      void core.handle("question:answer", { questionId, answer: { kind: "secret", secret, keep: true } });
     });
     try {
       const fleet = await core.handle("fleet:read", undefined);
@@ -159,7 +171,11 @@ describe.skipIf(cannotRun)("one node's trouble, as it is told", () => {
       await core.handle("cluster:refresh", { clusterId });
       const read = await core.handle("cluster:read", { clusterId });
       if (!read.ok || read.value === null) throw new Error(`nothing was read: ${JSON.stringify(read)}`);
-      return read.value;
+      await core.close();
+      const vault = createSecretVault({ path: join(data, "secrets.json"), storage, nowMs: () => 0 });
+      const { kept } = await vault.read();
+      await vault.forget(null);
+      return { assessment: read.value, kept: kept.map(({ name }) => name) };
     } finally {
       await core.close();
     }
@@ -287,7 +303,22 @@ describe.skipIf(cannotRun)("one node's trouble, as it is told", () => {
       isHostRead: true,
     });
     expectSeen(await seenWithWrongAnswers(), { code: "wire/login-refused", level: "unknown", isHostRead: true });
+    const { assessment, kept } = await seenWithAnswers(await passwordOfReader());
+    expect(assessment.members.find(({ node }) => node === victim)?.role.state).toBe("known");
+    expect(kept).toMatchObject([{ kind: "engine-password", node: victim }]);
   });
+
+  /** Gives the account that the servers are read as a password, until the trouble is taken back. */
+  async function passwordOfReader(): Promise<string> {
+    const primary = (await lab.primary())?.name ?? "";
+    const [row] = await lab.psql(primary, "SELECT rolname FROM pg_roles WHERE rolsuper AND rolname <> 'postgres'");
+    const name = `"${String(row?.rolname)}"`;
+    await lab.psql(primary, `ALTER ROLE ${name} PASSWORD 'right'`);
+    trouble.later(async () => void (await lab.psql(primary, `ALTER ROLE ${name} PASSWORD NULL`)));
+    const isThere = `SELECT rolpassword IS NOT NULL AS is FROM pg_authid WHERE rolname = '${String(row?.rolname)}'`;
+    await expect.poll(() => lab.psql(victim, isThere)).toEqual([{ is: true }]);
+    return "right";
+  }
 
   it("a server that is stopped in mid-air (SIGSTOP)", async () => {
     trouble.hang();

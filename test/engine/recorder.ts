@@ -72,7 +72,11 @@ function openEyes(sshConfigPath: string, databasePassword: string | null): Eyes 
     hostKeys: hostKeyCheck,
     resolve: async (login) => resolveLogin(await readSshConfig(sshConfigPath, desktop), login),
   });
-  const wire = createWire({ password: () => Promise.resolve(databasePassword), refused: () => undefined });
+  const wire = createWire({
+    password: () => Promise.resolve(databasePassword),
+    accepted: () => undefined,
+    refused: () => undefined,
+  });
   return {
     access,
     take: createTakeReadings({ clock, wire, keptRawBytes: Number.MAX_SAFE_INTEGER }),

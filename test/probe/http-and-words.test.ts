@@ -51,7 +51,7 @@ describe("HTTP and word calls to services that misbehave", () => {
 
   async function listen(server: Server): Promise<number> {
     uncaught = [];
-    wire = createWire({ password: () => Promise.resolve(null), refused: () => undefined });
+    wire = createWire({ password: () => Promise.resolve(null), accepted: () => undefined, refused: () => undefined });
     servers.push(server);
     for (const event of ["connection", "secureConnection"])
       server.on(event, (socket: Socket) => {

@@ -25,6 +25,7 @@ describe.skipIf(missing === true)("calls to a real redis-server behind a real ss
   let open: RedisProcess;
   let locked: RedisProcess;
   let wire: Wire;
+  const accepted: string[] = [];
   const refused: string[] = [];
   const passwords = new Map([["default", "rightpw"]]);
 
@@ -73,6 +74,7 @@ describe.skipIf(missing === true)("calls to a real redis-server behind a real ss
     await node.ready();
     wire = createWire({
       password: (_, { user }) => Promise.resolve(passwords.get(user) ?? null),
+      accepted: (_, { user }) => void accepted.push(user),
       refused: (_, { user }) => void refused.push(user),
     });
   });
@@ -119,6 +121,7 @@ describe.skipIf(missing === true)("calls to a real redis-server behind a real ss
 
   it("logs in where a password is wanted, and as an ACL user who may not do everything", async () => {
     expect(await call(locked.port, ["PING"])).toBe('"PONG"');
+    expect([accepted, refused]).toEqual([["default"], []]);
     passwords.set("reader", "readerpw");
     expect(parseInfo(await call(locked.port, ["INFO"], "reader")).port).toBe(locked.port);
     await expect(call(locked.port, ["DBSIZE"], "reader")).rejects.toMatchObject({ kind: "permission-denied" });

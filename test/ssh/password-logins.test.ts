@@ -209,7 +209,7 @@ describe.skipIf(!isRoot && process.env.CI !== "true")("logins by password on a r
   it("overwrites the secrets it held when it is closed", async () => {
     const secrets = createSessionSecrets();
     const held = Buffer.from(password);
-    secrets.given("evk-plain", "host", held, true);
+    secrets.given("evk-plain", "host", { bytes: held, judged: undefined }, true);
     secrets.wipe();
     expect(held.every((byte) => byte === 0)).toBe(true);
     expect((await secrets.turn("evk-plain", "host")).read().known).toBeNull();

@@ -3,9 +3,9 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
-import type { Answer } from "../../contract/inventory";
 import { systemClock } from "../../main/clock";
 import type { Access, NodeAccess } from "../../main/ssh/access";
+import type { Given } from "../../main/ssh/asker";
 import { hostKeyCheck } from "../../main/ssh/host-keys";
 import { createAccess } from "../../main/ssh/pool";
 import type { ResolvedLogin } from "../../main/ssh/resolved-login";
@@ -22,8 +22,8 @@ export interface RealSsh {
   sshd(config?: readonly string[]): Promise<Sshd>;
   login(port: number, change?: Partial<ResolvedLogin>): ResolvedLogin;
   /** An access of its own with one node, `node`, or with many that share the login. */
-  access(login: ResolvedLogin, answer?: Answer, nodes?: readonly string[]): { access: Access; asked: string[] };
-  node(login: ResolvedLogin, answer?: Answer): NodeAccess;
+  access(login: ResolvedLogin, answer?: Given, nodes?: readonly string[]): { access: Access; asked: string[] };
+  node(login: ResolvedLogin, answer?: Given): NodeAccess;
   close(): Promise<void>;
 }
 

@@ -3,8 +3,8 @@ import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import type { Answer } from "../../contract/inventory";
 import type { Access, Command, DurableState } from "../../main/ssh/access";
+import type { Given } from "../../main/ssh/asker";
 import { sudoersFor } from "../../main/ssh/sudo";
 import type { Sshd } from "../lab/sshd";
 import { canMakeAccounts, makeAccount, type Account } from "./accounts";
@@ -13,7 +13,7 @@ import { cannotRun, realSsh, type RealSsh } from "./real-node";
 const hasSudo = existsSync("/usr/bin/sudo") && canMakeAccounts;
 const limits = { deadlineMs: 30_000, maxBytes: 64 << 10 };
 const password = "correct horse 'battery'";
-const given: Answer = { kind: "secret", secret: password, keep: false };
+const given: Given = { kind: "secret", secret: password, keep: false };
 const whoAmI: Command = { argv: ["/usr/bin/id", "-un"], runAs: "root" };
 
 describe.skipIf((cannotRun || !hasSudo) && process.env.CI !== "true")("sudo on a node", () => {
@@ -45,7 +45,7 @@ describe.skipIf((cannotRun || !hasSudo) && process.env.CI !== "true")("sudo on a
     execFileSync("install", ["-m", "440", draft, rules]);
   }
 
-  function reach(answer?: Answer): { access: Access; asked: string[]; node: ReturnType<Access["node"]> } {
+  function reach(answer?: Given): { access: Access; asked: string[]; node: ReturnType<Access["node"]> } {
     const reached = ssh.access(ssh.login(sshd.port, { user: account.name }), answer);
     return { ...reached, node: reached.access.node("node") };
   }
@@ -105,6 +105,25 @@ describe.skipIf((cannotRun || !hasSudo) && process.env.CI !== "true")("sudo on a
     const { node, asked } = reach({ kind: "secret", secret: "wrong", keep: false });
     expect(await durably(node)).toMatchObject({ kind: "refused", error: { kind: "sudo-password-wrong" } });
     expect(asked).toEqual(["sudo-password", "sudo-password"]);
+    await durably(node);
+    expect(asked).toHaveLength(4);
+  });
+
+  it("tells of each password whether it was right, once a command ran with it or sudo refused it", async () => {
+    allow(`${account.name} ALL=(ALL) ALL`);
+    const verdicts: boolean[] = [];
+    const judged = (isRight: boolean): void => void verdicts.push(isRight);
+    for (const act of [durably, async (node: ReturnType<Access["node"]>) => node.run(whoAmI, limits)] as const) {
+      await act(reach({ ...given, judged }).node);
+      expect(verdicts.splice(0)).toEqual([true]);
+      await act(reach({ kind: "secret", secret: "wrong", keep: false, judged }).node);
+      expect(verdicts.splice(0)).toEqual([false, false]);
+      // Right, and no answer to the question whether it is: nothing ran.
+      allow(`${account.name} ALL=(root) /usr/bin/true`);
+      await act(reach({ ...given, judged }).node);
+      expect(verdicts.splice(0)).toEqual([]);
+      allow(`${account.name} ALL=(ALL) ALL`);
+    }
   });
 
   it("runs nothing where nobody gives the password, and prints the line that would allow it", async () => {

@@ -101,6 +101,7 @@ async function openSession(
       throw problem;
     },
   );
+  if (attempt > 0) passwords.accepted(access.node, { service, ...login });
   return session;
 }
 

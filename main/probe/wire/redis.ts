@@ -115,7 +115,7 @@ async function logIn(
   if (password === null) throw new WireError("password-missing", { ...about });
   const words = login.user === "" ? ["AUTH", password] : ["AUTH", login.user, password];
   const reply = await withDeadline(session.send(words), deadlineMs, about, session.silence);
-  if (!(reply instanceof Error)) return;
+  if (!(reply instanceof Error)) return passwords.accepted(access.node, asked);
   passwords.refused(access.node, asked);
   throw new WireError("login-refused", { ...about, problem: reply.message });
 }

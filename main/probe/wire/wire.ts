@@ -28,6 +28,8 @@ export interface ServiceLogin {
 /** Where a service's password comes from; null when there is none and the service may let the login in without. */
 export interface PasswordSource {
   password(node: string, login: ServiceLogin): Promise<string | null>;
+  /** The service let this password in. */
+  accepted(node: string, login: ServiceLogin): void;
   /** The service refused this password: it must not be offered again. */
   refused(node: string, login: ServiceLogin): void;
 }
