@@ -63,8 +63,8 @@ export const nodeViewSchema = z.object({
   address: z.string(),
   level: levelSchema,
   reachability: reachabilitySchema,
-  /** Which client its login is made by, and what decided that; null before the first try. */
-  transport: sentenceSchema.nullable(),
+  /** Which client the login of its open connection was made by, and what decided that; where none is open, that of the last try. Null before it. */
+  transport: z.object({ how: sentenceSchema, isOpen: z.boolean() }).nullable(),
   figures: z.array(namedFigureSchema),
 });
 export type NodeView = z.infer<typeof nodeViewSchema>;

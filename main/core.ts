@@ -37,6 +37,7 @@ import { resolveLogin } from "./ssh/resolve-login";
 import { configFiles, readSshConfig } from "./ssh/ssh-config";
 import { withSecurityKeys } from "./ssh/security-keys";
 import { createSystemSsh } from "./ssh/system-ssh";
+import { reachedAs } from "./ssh/way";
 import { openAuditLog } from "./store/audit-log";
 import { createHistory } from "./store/history";
 import { openDocument } from "./store/durable-file";
@@ -137,9 +138,7 @@ export function createCore(parts: CoreParts): Core {
     reachedAs: async (cluster, node) => {
       const login = cluster.nodes.find((one) => one.node === node)?.login;
       if (login === undefined) throw new RequestError("not-found", sentence("request/node-unknown", { node }));
-      const resolved = await resolve(login);
-      // The same private address behind two bastions is two servers.
-      return [...resolved.jumps, resolved].map((hop) => `${hop.user}@${hop.hostName}:${hop.port}`).join(" > ");
+      return reachedAs(access.node(node), () => resolve(login));
     },
     operator: desktop.user,
     isReadOnly: () => preferences.read().readOnly,

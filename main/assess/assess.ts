@@ -4,7 +4,7 @@ import type { Finding, FindingCode, Level, MemberView, NodeView, Subject } from 
 import type { Cluster } from "../../contract/inventory";
 import { levelOf } from "../../contract/level";
 import type { RecoveryOffer } from "../../contract/recovery";
-import { sentence, type Sentence } from "../../contract/sentence";
+import { sentence } from "../../contract/sentence";
 import type { Engine, HealthRule, MemberReadings, SettingFields } from "../engine/engine";
 import type { Probes } from "../probe/probe";
 
@@ -22,7 +22,7 @@ export interface AssessParts<
   readonly host: Engine<HF, HP, HS>;
   readonly hosts: readonly MemberReadings<HF, HP>[];
   /** By node, which client its login is made by. */
-  readonly transports: ReadonlyMap<string, Sentence | null>;
+  readonly transports: ReadonlyMap<string, NodeView["transport"]>;
   readonly evidence: readonly Evidence[];
   readonly previous: Assessment | null;
   readonly cycle: number;

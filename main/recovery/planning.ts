@@ -28,8 +28,8 @@ const runsADay = 2;
 export interface PlanningParts extends LookParts {
   readonly performer: Performer;
   readonly newId: () => string;
-  /** The SSH login of a node: `user@address:port`. */
-  readonly reachedAs: (cluster: Cluster, node: string) => Promise<string>;
+  /** The SSH logins on the way to a node, and whether a connection that is open says so. */
+  readonly reachedAs: (cluster: Cluster, node: string) => Promise<{ readonly way: string; readonly isOpen: boolean }>;
 }
 
 /** Looks at the cluster now and plans from what is seen, or says why not. */
@@ -150,10 +150,12 @@ async function showDeed(
   cluster: Cluster,
   { title, node, effect, deadlineMs, stillSafe, achieved }: Deed,
 ): Promise<Omit<PlanStep, "changes" | "undo">> {
+  const { way, isOpen } = await reachedAs(cluster, node);
   return {
     title,
     node,
-    reachedAs: await reachedAs(cluster, node),
+    reachedAs: way,
+    isConnected: isOpen,
     runsAs: performer.account(node, effect),
     shown: performer.show(node, effect),
     isRemembered: effect.kind === "run",
@@ -199,14 +201,18 @@ export function fingerprintOf(
 export function differenceOf(seen: Plan, now: Plan): Sentence | null {
   if (seen.fingerprint === now.fingerprint) return null;
   if (seen.risk !== now.risk) return sentence("recovery/plan-risk-changed", { before: seen.risk, after: now.risk });
-  const at = seen.steps.findIndex((step, index) => step.shown !== now.steps[index]?.shown);
+  const at = seen.steps.findIndex((step, index) => asSent(step) !== asSent(now.steps[index]));
   const before = seen.steps[at];
   const after = now.steps[at];
   if (before === undefined)
     return sentence("recovery/plan-changed", { before: seen.steps.length, after: now.steps.length });
   return sentence("recovery/plan-step-changed", {
     step: at + 1,
-    before: `${before.node}: ${before.shown}`,
-    after: after === undefined ? "—" : `${after.node}: ${after.shown}`,
+    before: asSent(before),
+    after: asSent(after),
   });
+}
+
+function asSent(step: PlanStep | undefined): string {
+  return step === undefined ? "—" : `${step.node} (${step.reachedAs}): ${step.shown}`;
 }

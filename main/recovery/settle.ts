@@ -77,7 +77,7 @@ async function recalled(
   const { node, isRemembered, reachedAs } = step.step;
   if (!isInDoubt(step) || !isRemembered) return { asTold: step, told: null };
   // Each account has a memory of its own, and another one's would say that it never heard of it.
-  if ((await parts.reachedAs(cluster, node)) !== reachedAs) return { asTold: step, told: null };
+  if ((await parts.reachedAs(cluster, node)).way !== reachedAs) return { asTold: step, told: null };
   const told = await parts.performer.recall(`${run.runId}.${index}`, node, recallWithinMs);
   const output = told.kind === "answered" ? redact(told.output) : step.output;
   const reason = cleaned(told.kind === "answered" ? (told.problem ?? step.reason) : told.reason);

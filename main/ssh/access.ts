@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import type { Login } from "../../contract/inventory";
 import type { Sentence } from "../../contract/sentence";
+import type { ResolvedLogin } from "./resolved-login";
 
 /** A command as an argument list. It is quoted in one place (`quote.ts`), never glued together. */
 export interface Command {
@@ -92,6 +93,12 @@ export type LinkState =
     }
   | { readonly state: "broken"; readonly since: number; readonly error: Error };
 
+export interface Client {
+  readonly how: Sentence;
+  /** Whether a connection made by it is open; else it is the one that was tried last. */
+  readonly isOpen: boolean;
+}
+
 /**
  * The only door to a node. Everything that is asked of a node or done to it passes here.
  * Every promise settles within its deadline plus five seconds, also on a link that went silent; it rejects with SshError.
@@ -100,7 +107,9 @@ export interface NodeAccess {
   readonly node: string;
   state(): LinkState;
   /** Which client its login is made by, and what decided that; null before the first try. */
-  transport(): Sentence | null;
+  transport(): Client | null;
+  /** The login of the connection that is open; null where none is. */
+  login(): ResolvedLogin | null;
   /** Connects when not connected; rejects with SshError. */
   ready(): Promise<void>;
   /**

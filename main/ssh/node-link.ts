@@ -231,7 +231,11 @@ export function createNodeLink(parts: NodeLinkParts): NodeLink {
   return {
     node: parts.node,
     state: () => state,
-    transport: parts.transport,
+    transport: () => {
+      const how = parts.transport();
+      return how === null ? null : { how, isOpen: current !== null };
+    },
+    login: () => current?.connection.login ?? null,
     ready: async () => void (await open()),
     read: (script, limits) =>
       within(parts.node, limits.deadlineMs, async (signal) => (await open()).sessions.read(script, limits, signal)),

@@ -25,7 +25,7 @@ function PlanStepCard({ number, step }: { readonly number: number; readonly step
         <Text fw={600}>
           {number}. {said(step.title)}
         </Text>
-        <Where node={step.node} reachedAs={step.reachedAs} runsAs={step.runsAs} />
+        <Where node={step.node} reachedAs={step.reachedAs} isConnected={step.isConnected} runsAs={step.runsAs} />
       </Group>
       <ShownCommand text={step.shown} />
       <Claims code="ui/only-while" claims={step.stillSafe} />
@@ -47,7 +47,12 @@ function PlanStepCard({ number, step }: { readonly number: number; readonly step
 }
 
 /** Host, login and account of a command: the three that a person at night mixes up. */
-export function Where({ node, reachedAs, runsAs }: Pick<PlanStep, "node" | "reachedAs" | "runsAs">): ReactElement {
+export function Where({
+  node,
+  reachedAs,
+  isConnected,
+  runsAs,
+}: Pick<PlanStep, "node" | "reachedAs" | "isConnected" | "runsAs">): ReactElement {
   const { word } = useWords();
   return (
     <Group gap={6} wrap="nowrap">
@@ -55,7 +60,7 @@ export function Where({ node, reachedAs, runsAs }: Pick<PlanStep, "node" | "reac
         {node}
       </Badge>
       <Text size="sm" c="dimmed" style={{ whiteSpace: "nowrap" }}>
-        {word("ui/over", { login: reachedAs })} · {word("ui/as")} {runsAs}
+        {word(isConnected ? "ui/over" : "ui/over-configured", { login: reachedAs })} · {word("ui/as")} {runsAs}
       </Text>
     </Group>
   );

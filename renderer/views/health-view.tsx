@@ -3,8 +3,8 @@ import type { ReactElement } from "react";
 import type { Assessment } from "../../contract/assessment";
 import { figureTables, type FigureTable } from "../../contract/figure-table";
 import { explainedBy, worstFirst } from "../../contract/findings";
-import type { Finding, Level, NamedFigure } from "../../contract/health";
-import { useWords } from "../i18n/words";
+import type { Finding, Level, NamedFigure, NodeView } from "../../contract/health";
+import { useWords, type Words } from "../i18n/words";
 import { useEvidence } from "../parts/evidence-drawer";
 import { FigureText } from "../parts/figure-text";
 import { HostLogin } from "../parts/host-login";
@@ -13,7 +13,8 @@ import { LevelBadge, levelColours } from "../parts/level-badge";
 
 /** What is wrong, who is who, and what may still fail. */
 export function HealthView({ assessment }: { readonly assessment: Assessment }): ReactElement {
-  const { word, said } = useWords();
+  const words = useWords();
+  const { word } = words;
   const sorted = worstFirst(assessment.findings);
   return (
     <Stack>
@@ -45,7 +46,7 @@ export function HealthView({ assessment }: { readonly assessment: Assessment }):
         rows={assessment.nodes.map((node) => ({
           name: node.node,
           level: node.level,
-          notes: [word(`ui/${node.reachability.state}`), ...(node.transport === null ? [] : [said(node.transport)])],
+          notes: [word(`ui/${node.reachability.state}`), ...transportNotes(node, words)],
           figures: node.figures,
           act: <HostLogin clusterId={assessment.clusterId} node={node.node} />,
         }))}
@@ -53,6 +54,13 @@ export function HealthView({ assessment }: { readonly assessment: Assessment }):
       <HistorySection assessment={assessment} />
     </Stack>
   );
+}
+
+/** Which client reaches a host is told of the connection that is open; where none is, it is said that it is of another. */
+function transportNotes({ transport }: NodeView, { word, said }: Words): readonly string[] {
+  if (transport === null) return [];
+  const how = said(transport.how);
+  return [transport.isOpen ? how : word("ui/transport-not-open", { how })];
 }
 
 function FindingCard({ finding, all }: { readonly finding: Finding; readonly all: readonly Finding[] }): ReactElement {

@@ -222,7 +222,7 @@ describe("one recovery at a time", () => {
     const here = world(two);
     const plan = await here.plan();
     here.options.cluster = { ...fakeCluster, nodes: [{ node: "n1", login: { host: "n1", user: "ops" } }] };
-    await expect(here.approve(plan)).rejects.toMatchObject(refusal("recovery/plan-changed"));
+    await expect(here.approve(plan)).rejects.toMatchObject(refusal("recovery/plan-step-changed"));
     expect(here.service.sends).toEqual([]);
   });
 

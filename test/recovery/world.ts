@@ -72,7 +72,7 @@ export function world(steps: readonly FakeStep[], switches: Switches = {}, rests
       isReadOnly: () => options.isReadOnly,
       engineOf: () => engine,
       clusterOf: () => options.cluster,
-      reachedAs: ({ nodes }) => Promise.resolve(nodes[0]?.login.user ?? options.reachedAs),
+      reachedAs: ({ nodes }) => Promise.resolve({ way: nodes[0]?.login.user ?? options.reachedAs, isOpen: true }),
       announce: (run) => told.push(run),
       lookEveryMs: 500,
       barred: null,

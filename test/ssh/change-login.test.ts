@@ -78,7 +78,7 @@ Host db1 db2
       [{ node: "db1", login: changed }],
     ]);
     const now = await seen("2", "db1");
-    expect([now?.reachability.state, now?.transport?.code]).toEqual(["reachable", "ssh/transport.system-by-hand"]);
+    expect([now?.reachability.state, now?.transport?.how.code]).toEqual(["reachable", "ssh/transport.system-by-hand"]);
     expect((await seen("1", "db2"))?.reachability.state).toBe("unreachable");
     await core.ask("logins:change", {
       clusterId: "1",
@@ -94,7 +94,10 @@ Host db1 db2
     const set = await evenkeel(core.directory, "login", "orders-1", "db2", "--port", port, "--transport", "builtin");
     expect(set).toEqual([0, ["db1\tdb1\t-\t-\tauto", `db2\tdb2\t-\t${port}\tbuiltin`]]);
     const now = await seen("1", "db2");
-    expect([now?.reachability.state, now?.transport?.code]).toEqual(["reachable", "ssh/transport.built-in-by-hand"]);
+    expect([now?.reachability.state, now?.transport?.how.code]).toEqual([
+      "reachable",
+      "ssh/transport.built-in-by-hand",
+    ]);
     const all = await evenkeel(core.directory, "login", "orders-1", "--user", "ops", "--transport", "auto");
     expect(all).toEqual([0, ["db1\tdb1\tops\t-\tauto", `db2\tdb2\tops\t${port}\tauto`]]);
     expect((await evenkeel(core.directory, "login", "orders-1", "--user", "", "--port", ""))[1][1]).toBe(

@@ -41,7 +41,7 @@ describe.skipIf(cannotRun && process.env.CI !== "true")("logins by Kerberos on a
     const { node, asked } = world.reach(transport, config, { environment });
     const kind = await kindOf(node.ready());
     expect(asked).toEqual([]);
-    const { code, facts } = node.transport() ?? { code: "none", facts: {} };
+    const { code, facts } = node.transport()?.how ?? { code: "none", facts: {} };
     return [kind, code, facts.why];
   };
 
@@ -69,7 +69,7 @@ describe.skipIf(cannotRun && process.env.CI !== "true")("logins by Kerberos on a
     });
     const script = 'printf "by %s, ticket at %s" "${SSH_CONNECTION:+ssh}" "$KRB5CCNAME"';
     expect((await node.read(script, { deadlineMs: 10_000, maxBytes: 1_000 })).stdout).toBe("by ssh, ticket at ");
-    expect(node.transport()?.code).toBe("ssh/transport.system");
+    expect(node.transport()?.how.code).toBe("ssh/transport.system");
   });
 
   it("names the host to choose the system's ssh for, and the hop that would take the ticket", async () => {
@@ -91,7 +91,7 @@ describe.skipIf(cannotRun && process.env.CI !== "true")("logins by Kerberos on a
       { environment: { ...kerberos.client, PATH: "/nowhere" } },
     );
     expect(await kindOf(node.ready())).toBe("ticket-needs-system-ssh");
-    expect(node.transport()?.facts.problem).toBe("ssh/system-ssh.missing");
+    expect(node.transport()?.how.facts.problem).toBe("ssh/system-ssh.missing");
   });
 
   it("keeps the built-in client, ticket or not, for a host that takes the key", async () => {
@@ -99,6 +99,6 @@ describe.skipIf(cannotRun && process.env.CI !== "true")("logins by Kerberos on a
       environment: kerberos.client,
     });
     await node.ready();
-    expect(node.transport()?.code).toBe("ssh/transport.built-in");
+    expect(node.transport()?.how.code).toBe("ssh/transport.built-in");
   });
 });

@@ -186,7 +186,7 @@ describe.skipIf(systemSshd() === null && process.env.CI !== "true")("a login who
     const lines = at(sshd, [...keys, `IdentityAgent ${device.path}`]);
     const { node, asked } = world.reach("auto", lines);
     expect((await node.read("echo reached", limits)).stdout).toBe("reached\n");
-    expect(node.transport()).toEqual({
+    expect(node.transport()?.how).toEqual({
       code: "ssh/transport.system",
       facts: { why: "ssh/transport.why-security-key", key: "a fake device" },
     });
@@ -199,7 +199,7 @@ describe.skipIf(systemSshd() === null && process.env.CI !== "true")("a login who
     // What the others take is taken of them, whether or not there is a device.
     const ordinary = world.reach("auto", hostLines(world, "plain", [...keys, `IdentityAgent ${device.path}`])).node;
     await ordinary.ready();
-    expect([ordinary.transport()?.code, device.signed()]).toEqual(["ssh/transport.built-in", 1]);
+    expect([ordinary.transport()?.how.code, device.signed()]).toEqual(["ssh/transport.built-in", 1]);
     device.close();
   });
 
@@ -208,7 +208,7 @@ describe.skipIf(systemSshd() === null && process.env.CI !== "true")("a login who
     const reached = async (lines: readonly string[]): Promise<readonly unknown[]> => {
       const { node } = world.reach("auto", hostLines(world, "plain", lines), { environment });
       const kind = await kindOf(node.ready());
-      const { code, facts } = node.transport() ?? { code: "none", facts: {} };
+      const { code, facts } = node.transport()?.how ?? { code: "none", facts: {} };
       return [kind, code, facts.why, facts.problem];
     };
     const instead = ["no error", "ssh/transport.built-in-instead"];
@@ -234,7 +234,7 @@ describe.skipIf(systemSshd() === null && process.env.CI !== "true")("a login who
     const card = "PKCS11Provider /usr/lib/none.so";
     const { node } = world.reach("built-in", hostLines(world, "plain", [card]));
     await node.ready();
-    const { code, facts } = node.transport() ?? { code: "none", facts: {} };
+    const { code, facts } = node.transport()?.how ?? { code: "none", facts: {} };
     expect([code, facts.keyword, facts.line]).toEqual(["ssh/transport.built-in-although", "PKCS11Provider", 4]);
     const login = { identityFile: world.key("stranger") };
     const stranger = world.reach("built-in", hostLines(world, "plain", [card]), { login }).node;
@@ -264,7 +264,7 @@ describe.skipIf(systemSshd() === null && process.env.CI !== "true")("a login who
       login: { identityFile: join(directory, "device") },
     });
     expect(await kindOf(node.ready())).toBe("key-needs-system-ssh");
-    expect(node.transport()?.code).toBe("ssh/transport.built-in-instead");
+    expect(node.transport()?.how.code).toBe("ssh/transport.built-in-instead");
   });
 
   it("reaches by the system's ssh a host of post-quantum key exchange alone, where the config says so", async () => {

@@ -25,17 +25,17 @@ describe.skipIf(systemSshd() === null && process.env.CI !== "true")("the transpo
     const byHand = world.reach("system", plain).node;
     expect(byHand.transport()).toBeNull();
     await byHand.ready();
-    expect(byHand.transport()?.code).toBe("ssh/transport.system-by-hand");
+    expect(byHand.transport()?.how.code).toBe("ssh/transport.system-by-hand");
     const builtIn = world.reach("built-in", plain).node;
     await builtIn.ready();
-    expect(builtIn.transport()?.code).toBe("ssh/transport.built-in-by-hand");
+    expect(builtIn.transport()?.how.code).toBe("ssh/transport.built-in-by-hand");
     const automatic = world.reach("built-in", plain, auto).node;
     await automatic.ready();
-    expect(automatic.transport()?.code).toBe("ssh/transport.built-in");
+    expect(automatic.transport()?.how.code).toBe("ssh/transport.built-in");
     // Whether or not this desktop has nc: which client is asked, and why, is told either way.
     const needed = world.reach("built-in", command, auto).node;
     await kindOf(needed.ready());
-    const { code, facts } = needed.transport() ?? { code: "none", facts: {} };
+    const { code, facts } = needed.transport()?.how ?? { code: "none", facts: {} };
     expect([code, facts.why, facts.keyword, facts.line]).toEqual([
       "ssh/transport.system",
       "ssh/transport.why-setting",
