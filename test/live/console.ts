@@ -142,7 +142,7 @@ export function openConsole(sshConfigPath: string, databasePassword?: string): C
       await keep({ ...now, members }, kept?.name ?? "");
     },
     read,
-    until: async (wanted, withinMs = 30_000) => {
+    until: async (wanted, withinMs = 90_000) => {
       for (const end = Date.now() + withinMs; ; await pause(200)) {
         const assessment = await read();
         if (await wanted(assessment)) return assessment;

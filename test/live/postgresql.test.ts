@@ -15,7 +15,7 @@ const unit = "postgresql@15-main";
 const password = "of the lab";
 const data = "/var/lib/postgresql/15/main";
 
-describe.skipIf(why !== null)(`PostgreSQL on the lab ${why ?? ""}`, () => {
+describe.skipIf(why !== null)(`PostgreSQL on the lab ${why ?? ""}`, { timeout: 400_000 }, () => {
   let lab: Lab;
   let console: Console;
   let mend: (() => Promise<unknown>)[] = [];
@@ -39,7 +39,7 @@ describe.skipIf(why !== null)(`PostgreSQL on the lab ${why ?? ""}`, () => {
     // What could not be mended says so, and keeps nothing else from being mended.
     for (const one of due) await one().catch((problem: unknown) => problems.push(problem));
     expect(problems).toEqual([]);
-    if (console.hasCluster()) await console.until(isWell, 60_000);
+    if (console.hasCluster()) await console.until(isWell, 180_000);
   });
   afterAll(async () => {
     await console.close();
@@ -73,6 +73,9 @@ describe.skipIf(why !== null)(`PostgreSQL on the lab ${why ?? ""}`, () => {
         .filter(({ figure }) => figure.state === "known")
         .map(({ name }) => name.replace("postgresql/figure.", "")),
     );
+  /** Who may be promoted, once every server was looked at: one that was not might be a primary. */
+  const heirs = async (): Promise<readonly string[]> =>
+    offered(await console.until((seen) => offered(seen, "failover").length > 0), "failover");
   const offered = (seen: Assessment, action: string): readonly string[] =>
     seen.recoveries
       .filter((one) => one.action === `postgresql/${action}` && one.objections.length === 0)
@@ -158,14 +161,15 @@ describe.skipIf(why !== null)(`PostgreSQL on the lab ${why ?? ""}`, () => {
   });
 
   it("live: postgresql / C: shares connections, bytes and write rates out over the servers", async () => {
-    await console.read();
-    const { balances } = await console.read();
+    const isKnown = ({ balances }: Assessment): boolean =>
+      balances.every(({ shares }) => shares.every(({ amount }) => amount.state === "known"));
+    const { balances } = await console.until(isKnown);
     expect(balances.map(({ measure }) => measure)).toEqual([
       "postgresql/balance.connections",
       "postgresql/balance.databaseBytes",
       "postgresql/balance.walRate",
     ]);
-    expect(balances.every(({ shares }) => shares.every(({ amount }) => amount.state === "known"))).toBe(true);
+    expect(balances.map(({ shares }) => shares.length)).toEqual([3, 3, 3]);
   });
 
   it("live: postgresql / D: all servers tell one primary, timeline and identity", async () => {
@@ -188,16 +192,19 @@ describe.skipIf(why !== null)(`PostgreSQL on the lab ${why ?? ""}`, () => {
     const { members } = await console.until(({ members: now }) => {
       for (const one of now) if (knownOf(one).has("hitRatio")) hit.add(one.member);
       return hit.size === all.length;
-    }, 60_000);
+    });
     for (const one of members)
       for (const name of ["connections", "connectionLimit", "lockWaits", "idleInTransaction", "commitWaits"])
         expect([...knownOf(one)]).toContain(name);
     await sql(first, "create table queue (id int)");
     mend.push(() => sql(first, "drop table queue"));
+    const endHolder = (): Promise<string> =>
+      sql(first, "select pg_terminate_backend(pid) from pg_stat_activity where state = 'idle in transaction'");
+    mend.push(endHolder);
     const asPostgres = "cd / && setsid -f runuser -u postgres -- sh -c";
     await lab.run(
       first,
-      `${asPostgres} "(echo 'begin; lock table queue;'; sleep 20) | psql -qX" >/dev/null 2>&1
+      `${asPostgres} "(echo 'begin; lock table queue;'; sleep 200) | psql -qX" >/dev/null 2>&1
       until [ "$(cd / && runuser -u postgres -- psql -qAtXc "select count(*) from pg_locks where relation = 'queue'::regclass and granted and mode = 'AccessExclusiveLock'")" = 1 ]; do sleep 0.1; done
       ${asPostgres} "psql -qXc 'select * from queue'" >/dev/null 2>&1`,
     );
@@ -210,7 +217,7 @@ describe.skipIf(why !== null)(`PostgreSQL on the lab ${why ?? ""}`, () => {
     const seen = await console.until((now) => value(now, "lockWaits") === 1);
     expect(value(seen, "idleInTransaction")).toBe(1);
     expect(value(seen, "longestTransaction")).toBeGreaterThan(0);
-    await sql(first, "select pg_terminate_backend(pid) from pg_stat_activity where state = 'idle in transaction'");
+    await endHolder();
     await console.until((now) => value(now, "lockWaits") === 0 && value(now, "idleInTransaction") === 0);
   });
 
@@ -303,7 +310,7 @@ kill -STOP $(head -1 ${old}/postmaster.pid)`,
     const old = await wellPrimary();
     await lab.faults.kill(old, unit);
     mend.push(() => lab.faults.revive(old, unit));
-    const seen = await console.until(has("postgresql/NoPrimary"));
+    const seen = await console.until((now) => own(now).includes("critical postgresql/NoPrimary"));
     expect(own(seen)).toEqual(["critical postgresql/NoPrimary"]);
     expect(seen.findings.find(({ code }) => code === "postgresql/NoPrimary")?.facts).toMatchObject({ gone: old });
     expect(offered(seen, "switchover")).toEqual([]);
@@ -318,7 +325,7 @@ kill -STOP $(head -1 ${old}/postmaster.pid)`,
     mend.push(() => console.change(old, { control: `${unit}.service` }));
     const startedWith = async (control: string): Promise<void> => {
       await console.change(old, { control });
-      const [heir = ""] = offered(await console.until((seen) => offered(seen, "failover").length > 0), "failover");
+      const [heir = ""] = await heirs();
       const answer = await console.plan("postgresql/failover", heir);
       expect(answer).toMatchObject({ state: "planned" });
       const told = (answer.state === "planned" ? answer.plan.warnings : []).find(
@@ -342,17 +349,18 @@ kill -STOP $(head -1 ${old}/postmaster.pid)`,
     mend.push(() =>
       lab.run(old, `rm -f /run/systemd/system/${unit}.service.d/90-kept-dead.conf; systemctl daemon-reload`),
     );
-    const [heir = ""] = offered(await console.until(has("postgresql/NoPrimary")), "failover");
+    const [heir = ""] = await heirs();
     expect(outcome(await console.recover("postgresql/failover", heir))).toBe("done");
-    const seen = await console.until((now) => primary(now) === heir);
-    expect(own(seen).filter((one) => !one.includes("Slot"))).toEqual(["degraded postgresql/ServerStopped"]);
+    const left = (seen: Assessment): readonly string[] => own(seen).filter((one) => !one.includes("Slot"));
+    const seen = await console.until((now) => primary(now) === heir && !left(now).join().includes("unknown"));
+    expect(left(seen)).toEqual(["degraded postgresql/ServerStopped"]);
     expect(outcome(await console.recover("postgresql/rejoin-as-standby", old))).toBe("done");
   });
 
   it("live: postgresql / failover: an old primary that somebody starts during the promotion stops the run, which says that there are two", async () => {
     const old = await wellPrimary();
     await lab.faults.kill(old, unit);
-    const [heir = ""] = offered(await console.until(has("postgresql/NoPrimary")), "failover");
+    const [heir = ""] = await heirs();
     const [third = ""] = others(old).filter((one) => one !== heir);
     const untilPrimary = (host: string): string =>
       `until [ "$(psql -h ${lab.host(host).address} -qAtXc 'select pg_is_in_recovery()')" = f ]; do sleep 0.1; done`;
@@ -385,7 +393,7 @@ chmod 755 ${control}`,
       { code: "postgresql/not-the-one-primary", facts: { member: heir, primaries: [old, heir].sort().join(", ") } },
     ]);
     expect([stepsOf(run)[0], ...new Set(run.steps.map(({ state }) => state))]).toEqual(["promote", "kept", "skipped"]);
-    expect(own(await console.read())).toContain("critical postgresql/TwoPrimaries");
+    expect(own(await console.until((now) => notRead(now).length === 0))).toContain("critical postgresql/TwoPrimaries");
     await lab.run(old, `systemctl stop ${unit}`);
     await lab.faults.healPartitions();
     await console.until((now) => primary(now) === heir && inRole(now, "stopped").includes(old));
@@ -407,7 +415,7 @@ chmod 755 ${control}`,
   it("live: postgresql / rewind-to-primary: an old primary that wrote alone is rewound and streams", async () => {
     const old = await wellPrimary();
     await part(old);
-    const [heir = ""] = offered(await console.until(has("postgresql/NoPrimary")), "failover");
+    const [heir = ""] = await heirs();
     expect(outcome(await console.recover("postgresql/failover", heir))).toBe("done");
     await sql(heir, "create table after_the_cut as select 2 as two");
     await recordCase("old-primary-stopped", "A primary that had written alone was killed; a standby was promoted.");
@@ -429,6 +437,7 @@ chmod 755 ${control}`,
     await stop();
     await lab.run(standby, "mv /var/lib/postgresql/.pgpass /var/lib/postgresql/.pgpass-aside");
     mend.push(() => lab.attempt(standby, `systemctl start ${unit}`));
+    mend.push(() => lab.attempt(standby, "mv /var/lib/postgresql/.pgpass-aside /var/lib/postgresql/.pgpass"));
     const failed = await console.recover("postgresql/rewind-to-primary", standby);
     await lab.run(standby, "mv /var/lib/postgresql/.pgpass-aside /var/lib/postgresql/.pgpass");
     expect([failed.state, failed.steps.map(({ state }) => state)]).toEqual(["failed", ["kept", "broken", "skipped"]]);
@@ -439,10 +448,10 @@ chmod 755 ${control}`,
     const old = await wellPrimary();
     await lab.faults.hang(old, unit);
     mend.push(() => lab.attempt(old, `systemctl kill -s CONT ${unit}`));
-    const seen = await console.until(has("postgresql/NoPrimary"), 60_000);
+    const seen = await console.until((now) => own(now).includes("critical postgresql/NoPrimary"), 90_000);
     expect(inRole(seen, "hung")).toEqual([old]);
     expect(own(seen)).toEqual(["critical postgresql/NoPrimary"]);
-    const [heir = ""] = offered(seen, "failover");
+    const [heir = ""] = await heirs();
     expect(outcome(await console.recover("postgresql/failover", heir))).toBe("done");
     expect(outcome(await console.recover("postgresql/rewind-to-primary", old))).toBe("done");
   });
@@ -453,7 +462,8 @@ chmod 755 ${control}`,
     await lab.faults.partition([old], [second, third]);
     mend.push(() => lab.faults.healPartitions());
     await lab.run(second, `runuser -u postgres -- /usr/lib/postgresql/15/bin/pg_ctl promote -w -D ${data}`);
-    const seen = await console.read();
+    // The first look that reads all three.
+    const seen = await console.until((now) => notRead(now).length === 0);
     expect(own(seen)).toContain("critical postgresql/TwoPrimaries");
     expect(seen.findings.find(({ code }) => code === "postgresql/TwoPrimaries")?.facts).toEqual({
       members: [old, second].sort().join(", "),
@@ -474,7 +484,7 @@ chmod 755 ${control}`,
     const before = await sql(standby, "show primary_conninfo");
     await sql(standby, "alter system set primary_conninfo = 'host=127.0.0.1 port=1 user=replicator'");
     await sql(standby, "select pg_reload_conf()");
-    const seen = await console.until(has("postgresql/StandbyNotStreaming"), 60_000);
+    const seen = await console.until(has("postgresql/StandbyNotStreaming"));
     expect(offered(seen, "point-at-primary")).toEqual([standby]);
     expect(outcome(await console.recover("postgresql/point-at-primary", standby))).toBe("done");
     expect(await sql(standby, "show primary_conninfo")).not.toBe(before.replace(/host=\S+/, "host=127.0.0.1"));
@@ -503,7 +513,7 @@ chmod 755 ${control}`,
     await replayed(standby, (await sql(first, "select pg_current_wal_lsn()")).trim());
     expect(lostOn(await console.until(has("postgresql/SlotLost")))).toEqual([[first, slot]]);
     await lab.run(middle, `systemctl stop ${unit}`);
-    await console.until(has("postgresql/StandbyNotStreaming"), 60_000);
+    await console.until(has("postgresql/StandbyNotStreaming"));
     await recordCase(
       "cascade-upstream-gone",
       "A standby received from another; its slot on the primary was lost; the other was stopped.",
@@ -533,7 +543,7 @@ chmod 755 ${control}`,
     const [cut = ""] = others(first);
     await lab.faults.partition([cut], others(cut));
     mend.push(() => lab.faults.healPartitions());
-    const seen = await console.until(has("postgresql/StandbyNotStreaming"), 60_000);
+    const seen = await console.until(has("postgresql/StandbyNotStreaming"));
     expect([primary(seen), seen.level]).toEqual([first, "degraded"]);
     expect(offered(seen, "failover")).toEqual([]);
   });
@@ -566,6 +576,10 @@ chmod 755 ${control}`,
   it("live: postgresql / failover-on-attestation: a primary whose host is off is replaced on a person's word; when it comes back as a second one it is named", async () => {
     const old = await wellPrimary();
     await lab.faults.switchOff(old);
+    let isOff = true;
+    mend.push(async () => {
+      if (isOff) await lab.faults.switchOn(old);
+    });
     const seen = await console.until(
       (now) => now.unknowns > 0 && offered(now, "failover-on-attestation").length > 0,
       90_000,
@@ -576,7 +590,8 @@ chmod 755 ${control}`,
     const [heir = ""] = offered(seen, "failover-on-attestation");
     expect(outcome(await console.recover("postgresql/failover-on-attestation", heir))).toBe("done");
     await lab.faults.switchOn(old);
-    await console.until(has("postgresql/TwoPrimaries"), 60_000);
+    isOff = false;
+    await console.until(has("postgresql/TwoPrimaries"), 180_000);
     await lab.run(old, `systemctl stop ${unit}`);
     await console.until((now) => primary(now) === heir && inRole(now, "stopped").includes(old));
     expect(outcome(await console.recover("postgresql/rewind-to-primary", old))).toBe("done");
@@ -678,16 +693,24 @@ chmod 755 ${control}`,
     await write();
     expect(own(await console.read())).not.toContain("degraded postgresql/SlotSoonLost");
     await console.until((seen) => growth(seen) === "known", 150_000);
-    await write();
-    expect(own(await console.read())).toContain("degraded postgresql/SlotSoonLost");
+    // What was written is seen as growth until the look of a minute ago is a new one, and then again half a minute later.
+    const writingOn = async (wanted: (seen: Assessment) => boolean): Promise<Assessment> => {
+      for (let times = 0; times < 8; times += 1) {
+        await write();
+        const seen = await console.read();
+        if (wanted(seen)) return seen;
+        await pause(10_000);
+      }
+      return console.until(wanted);
+    };
+    expect(own(await writingOn(has("postgresql/SlotSoonLost")))).toContain("degraded postgresql/SlotSoonLost");
     await sql(first, "alter system set max_slot_wal_keep_size = -1");
     mend.push(async () => {
       await sql(first, "alter system reset max_slot_wal_keep_size");
       await sql(first, "select pg_reload_conf()");
     });
     await sql(first, "select pg_reload_conf()");
-    await write();
-    const seen = await console.until(has("postgresql/WalFillsDisk"));
+    const seen = await writingOn(has("postgresql/WalFillsDisk"));
     expect(own(seen).filter((one) => one.includes("Slot"))).toEqual([]);
     const { facts } = seen.findings.find(({ code }) => code === "postgresql/WalFillsDisk")!;
     const room = await lab.run(first, `df -Pk ${data}/pg_wal/. | tail -n 1`);
@@ -703,7 +726,7 @@ chmod 755 ${control}`,
         await pause(35_000);
       },
     );
-  }, 300_000);
+  });
 
   it("live: postgresql / restart-storm: a server that ends again and again is named", async () => {
     const [storm = ""] = others(await wellPrimary());
@@ -721,9 +744,11 @@ chmod 755 ${control}`,
         until now=$(systemctl show -P MainPID ${unit}); [ "$now" != 0 ] && [ "$now" != "$was" ] && pg_isready -q; do sleep 0.1; done`,
       );
     await end();
-    await console.read();
+    await console.until((seen) => notRead(seen).length === 0);
     await end();
-    expect(own(await console.read())).toContain("degraded postgresql/KeepsRestarting");
+    expect(own(await console.until((seen) => notRead(seen).length === 0))).toContain(
+      "degraded postgresql/KeepsRestarting",
+    );
     await recordCase(
       "restart-storm",
       "The server on a standby's host was killed between two looks, and soon before them.",
@@ -741,7 +766,7 @@ chmod 755 ${control}`,
       state: "refused",
       objections: [{ code: "postgresql/prepared-young" }],
     });
-    await console.until((seen) => offered(seen, "commit-prepared").includes(gid), 90_000);
+    await console.until((seen) => offered(seen, "commit-prepared").includes(gid), 150_000);
     const plan = await console.plan("postgresql/commit-prepared", gid);
     expect(plan.state === "planned" && plan.plan.confirmation).toEqual({
       kind: "type",
@@ -758,7 +783,7 @@ chmod 755 ${control}`,
       first,
       `cd / && runuser -u postgres -- psql -qAtX -d elsewhere -c "begin; create table half (id int); prepare transaction 'half'"`,
     );
-    await console.until((seen) => offered(seen, "roll-back-prepared").includes("half"), 90_000);
+    await console.until((seen) => offered(seen, "roll-back-prepared").includes("half"), 150_000);
     expect(outcome(await console.recover("postgresql/roll-back-prepared", "half"))).toBe("done");
     expect(await sql(first, "select count(*) from pg_prepared_xacts")).toBe("0\n");
     await sql(first, "drop database elsewhere");
@@ -781,7 +806,7 @@ chmod 755 ${control}`,
       await sql(first, "select pg_reload_conf()");
     });
     await sql(first, "select pg_reload_conf()");
-    await console.until((seen) => names.every((name) => offered(seen, "roll-back-prepared").includes(name)), 90_000);
+    await console.until((seen) => names.every((name) => offered(seen, "roll-back-prepared").includes(name)), 150_000);
     const shown: (string | undefined)[] = [];
     for (const name of names) {
       const run = await console.recover("postgresql/roll-back-prepared", name);
@@ -822,10 +847,11 @@ chmod 755 ${control}`,
     expect(own(seen)).toEqual(["critical postgresql/ChecksumFailures"]);
     await lab.run(damaged, `systemctl stop ${unit}`);
     await console.until(has("postgresql/ServerStopped"));
+    // Two copies are all that the disk holds.
+    mend.push(() => lab.run(damaged, "rm -rf /var/lib/postgresql/15/main.before-timeline-*"));
     expect(outcome(await console.recover("postgresql/rebuild-from-primary", damaged))).toBe("done");
     expect(await sql(damaged, "select count(*) from pages")).toBe("1000\n");
     expect(await lab.run(damaged, "ls /var/lib/postgresql/15")).toContain("main.before-timeline-");
-    await lab.run(damaged, "rm -r /var/lib/postgresql/15/main.before-timeline-*");
   });
 
   it("live: postgresql / rebuild-from-primary: a standby whose slot was lost is rebuilt with a new one, and again on the same timeline", async () => {
@@ -833,6 +859,7 @@ chmod 755 ${control}`,
     const [standby = ""] = others(first);
     const slot = `slot_${standby}`;
     mend.push(() => lab.attempt(standby, `systemctl start ${unit}`));
+    mend.push(() => lab.run(standby, "rm -rf /var/lib/postgresql/15/main.before-timeline-*"));
     await lab.run(standby, `systemctl stop ${unit}`);
     await outgrow(first, first);
     const seen = await console.until((now) => has("postgresql/ServerStopped")(now) && has("postgresql/SlotLost")(now));
@@ -849,7 +876,6 @@ chmod 755 ${control}`,
     expect(outcome(await console.recover("postgresql/rebuild-from-primary", standby))).toBe("done");
     const kept = (await lab.run(standby, "cd /var/lib/postgresql/15; ls -d main.before-timeline-*")).trim().split("\n");
     expect(kept).toEqual([expect.stringMatching(/-\d+$/), `${kept[0] ?? ""}-2`]);
-    await lab.run(standby, "rm -r /var/lib/postgresql/15/main.before-timeline-*");
   });
 
   it("live: postgresql / G: tells from the logs which server was promoted and which started after a crash", async () => {

@@ -36,7 +36,7 @@ export function hostFaults(lab: LabRecord, hostOf: (name: string) => HostRecord,
       const host = hostOf(name);
       if (firstProcess(lab, host) !== null) throw new Error(`${name} is on already`);
       await switchOn(lab, host);
-      await untilAccepts(host.address, 22, 30_000);
+      await untilAccepts(host.address, 22, 120_000);
     },
     freeze: (name) => setFrozen(lab.cgroups, hostOf(name).name, true),
     thaw: (name) => setFrozen(lab.cgroups, hostOf(name).name, false),
