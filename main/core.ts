@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { homedir, tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -84,7 +84,7 @@ export function createCore(parts: CoreParts): Core {
     clock,
     secrets,
     random: Math.random,
-    newNonce: () => randomBytes(16).toString("hex"),
+    newNonce: randomUUID,
     asker: kept,
     hostKeys: hostKeyCheck,
     // What it is given to know is a whole login already, which the system's ssh is started with as well.

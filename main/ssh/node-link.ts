@@ -128,6 +128,7 @@ export function createNodeLink(parts: NodeLinkParts): NodeLink {
   }
 
   async function identify({ connection, sessions }: Made): Promise<Identity> {
+    await sessions.begin();
     await sessions.read(":", identityLimits);
     const asked = await sessions.read(identityScript, identityLimits);
     const { login, certifiedUntil } = connection;
@@ -237,8 +238,14 @@ export function createNodeLink(parts: NodeLinkParts): NodeLink {
     },
     login: () => current?.connection.login ?? null,
     ready: async () => void (await open()),
-    read: (script, limits) =>
-      within(parts.node, limits.deadlineMs, async (signal) => (await open()).sessions.read(script, limits, signal)),
+    read: (script, limits) => {
+      if (current !== null) return current.sessions.read(script, limits);
+      return within(parts.node, limits.deadlineMs, async (signal) => {
+        const { sessions } = await open();
+        signal.throwIfAborted();
+        return sessions.read(script, limits);
+      });
+    },
     shown: (command) => commandLine(command, known()),
     run,
     runDurably,
@@ -267,7 +274,7 @@ export function createNodeLink(parts: NodeLinkParts): NodeLink {
       move({ state: "connecting" });
       try {
         const proof = { deadlineMs: proofMs, maxBytes: 4_096 };
-        const { tookMs } = await within(parts.node, proofMs, (signal) => suspected.sessions.read(":", proof, signal));
+        const { tookMs } = await suspected.sessions.read(":", proof);
         identity = { ...identity, roundTripMs: tookMs };
         if (current === suspected) move({ state: "ready", since: parts.clock.nowMs(), ...identity });
       } catch {

@@ -8,13 +8,16 @@ import { endingScript, type ShellProcess } from "./shell-process";
 import { createShellWorker, NeverSent, type ShellWorker } from "./shell-worker";
 import { SshError } from "./ssh-error";
 import type { Connection, ShellChannel } from "./transport";
+import { within } from "./within";
 
 /** The sessions of one connection: one for the shell worker, the others for commands, no more at once than the server takes. */
 export interface Sessions {
   /** A session of its own. Rejects with SshError; nothing was sent then. */
   open(signal: AbortSignal): Promise<ShellChannel>;
-  /** Asks the shell worker, begun anew when it was given up; what was not sent before that is asked of the next. */
-  read(script: string, limits: Limits, signal?: AbortSignal): Promise<Output>;
+  /** Begins the shell worker, with a patience of its own. Rejects with SshError. */
+  begin(): Promise<unknown>;
+  /** Asks the shell worker, begun anew when it was given up; what was not sent before that is asked of the next, within one deadline. */
+  read(script: string, limits: Limits): Promise<Output>;
   /** How many the server is thought to take. */
   readonly places: number;
   readonly taken: number;
@@ -106,7 +109,7 @@ export function createSessions(
       ...parts,
       onIdle: () => {
         if (room.waiting > 0) makeRoom();
-        if (!isEnding) void endAbandoned();
+        if (!isEnding && parts.abandoned.size > 0) void endAbandoned();
       },
       onAbandoned: (shell) => {
         parts.abandoned.add(shell);
@@ -122,6 +125,18 @@ export function createSessions(
     if (worker?.isUsable === true) return Promise.resolve(worker);
     beginning ??= begin().finally(() => (beginning = null));
     return beginning;
+  }
+
+  async function readByNext(script: string, limits: Limits, signal: AbortSignal): Promise<Output> {
+    for (;;) {
+      const asked = await usableWorker();
+      signal.throwIfAborted();
+      try {
+        return await asked.read(script, limits);
+      } catch (error) {
+        if (!(error instanceof NeverSent)) throw error;
+      }
+    }
   }
 
   /** Shells that were given up in the middle of a read, on this connection or an earlier one. Never rejects. */
@@ -150,16 +165,17 @@ export function createSessions(
 
   return {
     open,
-    read: async (script, limits, signal) => {
-      for (;;) {
-        const asked = await usableWorker();
-        signal?.throwIfAborted();
-        try {
-          return await asked.read(script, limits);
-        } catch (error) {
-          if (!(error instanceof NeverSent)) throw error;
-        }
+    begin: usableWorker,
+    read: async (script, limits) => {
+      const askedAtMs = parts.clock.monotonicMs();
+      try {
+        // A worker keeps the deadline by itself, so that the usual read costs one timer and no signal.
+        if (worker?.isUsable === true) return await worker.read(script, limits);
+      } catch (error) {
+        if (!(error instanceof NeverSent)) throw error;
       }
+      const leftMs = limits.deadlineMs - (parts.clock.monotonicMs() - askedAtMs);
+      return within(parts.node, limits.deadlineMs, (signal) => readByNext(script, limits, signal), undefined, leftMs);
     },
     get places() {
       return room.places;

@@ -18,7 +18,7 @@ const longestNoise = 1_000;
 
 /** The one long-lived sh of a node. Requests are answered one after another; none starts a process. */
 export interface ShellWorker {
-  /** Rejects with SshError, or with NeverSent. */
+  /** Keeps the deadline, also for what waits in the line. Rejects with SshError, or with NeverSent. */
   read(script: string, limits: Limits): Promise<Output>;
   readonly isUsable: boolean;
   /** True while nothing is asked of it. */
@@ -33,6 +33,7 @@ interface Request {
   readonly resolve: (output: Output) => void;
   readonly reject: (error: SshError | NeverSent) => void;
   readonly askedAtMs: number;
+  readonly timer: NodeJS.Timeout;
 }
 
 /** More scripts than a node's members ask for; beyond that the shell is told anew, under the names it knows. */
@@ -54,7 +55,7 @@ export function createShellWorker(
   const queue: Request[] = [];
   /** The name under which the shell was told each script. */
   const told = new Map<string, string>();
-  let current: { request: Request; reader: FrameReader; timer: NodeJS.Timeout } | null = null;
+  let current: { request: Request; reader: FrameReader } | null = null;
   let ended: SshError | NeverSent | null = null;
   let stderrTail = "";
   /** What came on stdout before the first answer: a shell that is none says why there. */
@@ -93,21 +94,29 @@ export function createShellWorker(
 
   function next(): void {
     if (current !== null || ended !== null) return;
-    const request = queue.shift();
+    const [request] = queue;
     if (request === undefined) return parts.onIdle();
-    const leftMs = request.limits.deadlineMs - (parts.clock.monotonicMs() - request.askedAtMs);
-    // Its time went by in the line; nothing was sent, so the stream is as good as before.
-    if (leftMs <= 0) {
-      request.reject(new SshError("deadline", parts.node, { deadlineMs: request.limits.deadlineMs }));
+    if (parts.clock.monotonicMs() - request.askedAtMs >= request.limits.deadlineMs) {
+      late(request);
       return next();
     }
+    queue.shift();
     const nonce = parts.newNonce();
-    const timer = setTimeout(() => {
-      end(new SshError("deadline", parts.node, { deadlineMs: request.limits.deadlineMs }), new NeverSent());
-      if (shell !== null) parts.onAbandoned(shell);
-    }, leftMs);
-    current = { request, reader: new FrameReader(nonce, request.limits.maxBytes), timer };
+    current = { request, reader: new FrameReader(nonce, request.limits.maxBytes) };
     channel.write(asked(request.script, nonce));
+  }
+
+  function late(request: Request): void {
+    const error = new SshError("deadline", parts.node, { deadlineMs: request.limits.deadlineMs });
+    if (current?.request === request) {
+      end(error, new NeverSent());
+      if (shell !== null) parts.onAbandoned(shell);
+      return;
+    }
+    // Its time went by in the line; nothing was sent, so the stream is as good as before.
+    clearTimeout(request.timer);
+    queue.splice(queue.indexOf(request), 1);
+    request.reject(error);
   }
 
   function asked(script: string, nonce: string): string {
@@ -123,8 +132,8 @@ export function createShellWorker(
     if (current === null) return;
     hasAnswered = true;
     noise = "";
-    const { request, reader, timer } = current;
-    clearTimeout(timer);
+    const { request, reader } = current;
+    clearTimeout(request.timer);
     current = null;
     request.resolve({
       stdout: reader.bytes.text(),
@@ -142,11 +151,14 @@ export function createShellWorker(
     if (ended !== null) return;
     ended = waiting;
     if (current !== null) {
-      clearTimeout(current.timer);
+      clearTimeout(current.request.timer);
       current.request.reject(error);
       current = null;
     }
-    for (const request of queue.splice(0)) request.reject(waiting);
+    for (const request of queue.splice(0)) {
+      clearTimeout(request.timer);
+      request.reject(waiting);
+    }
     channel.close();
   }
 
@@ -154,7 +166,9 @@ export function createShellWorker(
     read: (script, limits) =>
       new Promise<Output>((resolve, reject) => {
         if (ended !== null) return reject(ended);
-        queue.push({ script, limits, resolve, reject, askedAtMs: parts.clock.monotonicMs() });
+        const timer = setTimeout(() => late(request), limits.deadlineMs);
+        const request: Request = { script, limits, resolve, reject, askedAtMs: parts.clock.monotonicMs(), timer };
+        queue.push(request);
         next();
       }),
     get isUsable() {

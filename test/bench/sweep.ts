@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
@@ -76,7 +76,7 @@ function openAccess(configPath: string): Access {
   return createAccess({
     clock: systemClock,
     random: Math.random,
-    newNonce: () => randomBytes(16).toString("hex"),
+    newNonce: randomUUID,
     asker: { ask: () => Promise.resolve({ kind: "refuse" }) },
     hostKeys: hostKeyCheck,
     resolve: async (login) => resolveLogin(await readSshConfig(configPath, desktop), login),

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { renameSync } from "node:fs";
 import { homedir, userInfo } from "node:os";
 import { join } from "node:path";
@@ -67,7 +67,7 @@ function openEyes(sshConfigPath: string, databasePassword: string | null): Eyes 
   const access = createAccess({
     clock,
     random: Math.random,
-    newNonce: () => randomBytes(16).toString("hex"),
+    newNonce: randomUUID,
     asker: { ask: () => Promise.resolve({ kind: "refuse" }) },
     hostKeys: hostKeyCheck,
     resolve: async (login) => resolveLogin(await readSshConfig(sshConfigPath, desktop), login),

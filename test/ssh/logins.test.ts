@@ -1,5 +1,5 @@
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -282,7 +282,7 @@ async function certificateFindings(resolved: ResolvedLogin): Promise<readonly Si
   const access = createAccess({
     clock: systemClock,
     random: Math.random,
-    newNonce: () => randomBytes(16).toString("hex"),
+    newNonce: randomUUID,
     asker: createPerson(),
     hostKeys: hostKeyCheck,
     resolve: () => Promise.resolve(resolved),

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Answer } from "../../contract/inventory";
 import { systemClock } from "../../main/clock";
@@ -91,7 +91,7 @@ describe.skipIf(systemSshd() === null && process.env.CI !== "true")("a node behi
     const access = createAccess({
       clock: systemClock,
       random: () => 0.5,
-      newNonce: () => randomBytes(16).toString("hex"),
+      newNonce: randomUUID,
       asker: { ask: (question) => (asked.push(question.kind), Promise.resolve(answer)) },
       hostKeys: hostKeyCheck,
       resolve: () => Promise.resolve(login),
@@ -126,7 +126,7 @@ describe.skipIf(systemSshd() === null && process.env.CI !== "true")("a node behi
     const access = createAccess({
       clock: systemClock,
       random: () => 0.5,
-      newNonce: () => randomBytes(16).toString("hex"),
+      newNonce: randomUUID,
       asker: { ask: () => Promise.resolve({ kind: "refuse" }) },
       hostKeys: hostKeyCheck,
       resolve: () => Promise.reject(new Error("ssh/system-ssh.socket-closed")),

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
@@ -59,7 +59,7 @@ export function realSsh(): RealSsh {
     const made = createAccess({
       clock: systemClock,
       random: Math.random,
-      newNonce: () => randomBytes(16).toString("hex"),
+      newNonce: randomUUID,
       asker: { ask: (question) => (asked.push(question.kind), Promise.resolve(answer)) },
       hostKeys: hostKeyCheck,
       resolve: () => Promise.resolve(resolved),

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { homedir, userInfo } from "node:os";
 import { systemClock } from "../../main/clock";
 import { hostKeyCheck } from "../../main/ssh/host-keys";
@@ -13,7 +13,7 @@ const desktop = { homeDirectory: homedir(), user: userInfo().username, environme
 const access = createAccess({
   clock: systemClock,
   random: Math.random,
-  newNonce: () => randomBytes(16).toString("hex"),
+  newNonce: randomUUID,
   asker: { ask: () => new Promise(() => undefined) },
   hostKeys: hostKeyCheck,
   resolve: async (login) => resolveLogin(await readSshConfig(configPath, desktop), login),

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { closeSync, constants, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir, userInfo } from "node:os";
@@ -128,7 +128,7 @@ export async function makeWorld(): Promise<World> {
       const access = createAccess({
         clock: systemClock,
         random: () => 0.5,
-        newNonce: () => randomBytes(16).toString("hex"),
+        newNonce: randomUUID,
         asker: { ask: options.ask ?? ((question) => (asked.push(question), Promise.resolve(answer(question)))) },
         hostKeys: hostKeyCheck,
         resolve: async (login) => withSecurityKeys(resolveLogin(await readSshConfig(configPath, desktop), login)),

@@ -252,6 +252,19 @@ const reads: readonly ConformanceCase[] = [
     expected: ["deadline", "behind\n"],
   },
   {
+    title: "tells a read that waits behind a slow one at its own deadline, and gives up nothing for it",
+    run: async (world, _transport, { node }) => {
+      const told: string[] = [];
+      const slow = kindOf(node.read(world.blocking, { ...limits, deadlineMs: 4_000 })).then((kind) => told.push(kind));
+      const behind = node.read("echo never", { ...limits, deadlineMs: 300 });
+      told.push(await kindOf(behind), `${told.length} told before`);
+      const last = node.read("echo last", limits);
+      await slow;
+      return [...told, (await last).stdout];
+    },
+    expected: ["deadline", "0 told before", "deadline", "last\n"],
+  },
+  {
     title: "ends the shell of a read that it gave up",
     run: async (world, transport) => {
       const { node } = world.reach(transport, hostLines(world, "plain"));
