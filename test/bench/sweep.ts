@@ -14,6 +14,7 @@ import { resolveLogin } from "../../main/ssh/resolve-login";
 import { readSshConfig } from "../../main/ssh/ssh-config";
 import { freePort } from "../lab/free-port";
 import { startSshd } from "../lab/sshd";
+import { benchBare } from "./bare";
 import { measure, median, rssMiB, type Measured } from "./measure";
 
 /** What the peers ask for: the files that the pulse reads, with one program. */
@@ -28,7 +29,7 @@ const peerCommand = [
 ] as const;
 const limits = { deadlineMs: 60_000, maxBytes: 1 << 20 };
 
-/** Sweeps `hosts` loopback addresses behind one real sshd: the pulse, one exec a host on the same connections, and clush. */
+/** Sweeps `hosts` loopback addresses behind one real sshd: the pulse, what ssh2 alone costs, one exec a host on the same connections, and clush. */
 export async function benchSweep(hosts: number, sweeps: number): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "evenkeel-bench-"));
   const root = process.getuid?.() === 0;
@@ -48,8 +49,9 @@ export async function benchSweep(hosts: number, sweeps: number): Promise<void> {
   const configPath = join(directory, "ssh_config");
   const knownHosts = join(directory, "known_hosts");
   writeFileSync(knownHosts, sshd.hostKeys.map((key) => `* ${key}\n`).join(""));
+  const addresses = names.map((_name, at) => (root ? `127.9.0.${at + 1}` : "127.0.0.1"));
   const entry = (name: string, at: number): string =>
-    `Host ${name}\n  HostName ${root ? `127.9.0.${at + 1}` : "127.0.0.1"}\n  HostKeyAlias ${name}\n`;
+    `Host ${name}\n  HostName ${addresses[at] ?? ""}\n  HostKeyAlias ${name}\n`;
   writeFileSync(
     configPath,
     `${names.map(entry).join("")}Host *\n  Port ${sshd.port}\n  User ${userInfo().username}\n  IdentityFile ${keyPath}\n  IdentitiesOnly yes\n  UserKnownHostsFile ${knownHosts}\n`,
@@ -63,7 +65,9 @@ export async function benchSweep(hosts: number, sweeps: number): Promise<void> {
     console.log(
       `\n${hosts} hosts connected in ${Math.round(performance.now() - startedAt)} ms; ${sweeps} sweeps each, medians:`,
     );
-    await report(access, names, sweeps, rssBefore, configPath, directory);
+    const login = { port: sshd.port, username: userInfo().username, privateKey: readFileSync(keyPath) };
+    const bare = (): Promise<readonly Measured[]> => benchBare(addresses, login, pulseScript(), sweeps);
+    await report(access, names, sweeps, rssBefore, bare, configPath, directory);
   } finally {
     await access.close();
     await sshd.stop();
@@ -88,6 +92,7 @@ async function report(
   names: readonly string[],
   sweeps: number,
   rssBefore: number,
+  bare: () => Promise<readonly Measured[]>,
   configPath: string,
   directory: string,
 ): Promise<void> {
@@ -110,14 +115,21 @@ async function report(
   for (let warm = 0; warm < 100; warm += 1) await sweep(pulse);
   const ours = await measure("Evenkeel's pulse", sweeps, () => sweep(pulse));
   const rss = rssMiB();
+  const rows: Measured[] = [ours, ...(await bare())];
   await sweep(exec);
-  const rows: Measured[] = [ours, await measure("one exec a host, same connections", sweeps, () => sweep(exec))];
+  rows.push(await measure("one exec a host, same connections", sweeps, () => sweep(exec)));
   if (existsSync("/usr/bin/clush")) rows.push(await clush(names, Math.min(sweeps, 9), configPath, directory));
   else console.log("clush is not installed (Debian package clustershell), so it is not compared.");
   for (const row of rows) print(row, ours, names.length);
   console.log(
     `  memory: ${rss.toFixed(0)} MiB resident, ${((rss - rssBefore) / names.length).toFixed(2)} MiB a host more than before connecting`,
   );
+}
+
+function pulseScript(): string {
+  const { ask } = linuxProbes.pulse;
+  if (ask.kind !== "read") throw new Error("the pulse is no read of the shell");
+  return ask.script;
 }
 
 function print(row: Measured, ours: Measured, hosts: number): void {
