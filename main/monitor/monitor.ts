@@ -9,7 +9,7 @@ import type { TakeReadings } from "../probe/run-probes";
 import type { Observation, Observer } from "../recovery/ports";
 import type { Access } from "../ssh/access";
 import { gather, type Gathered } from "./gather";
-import { keepPace, type Pace } from "./pace";
+import { keepPace, lastKnown, type Pace } from "./pace";
 
 /** Keeps one assessment of each watched cluster fresh, and takes observations for the recovery runner. */
 export interface Monitor extends Observer {
@@ -18,6 +18,8 @@ export interface Monitor extends Observer {
   remove(clusterId: string): void;
   /** Reads the cluster now; resolves when an assessment begun after the call is there. */
   refresh(clusterId: string): Promise<void>;
+  /** As `refresh`, where nobody waits for it: what it gives is announced, and what goes wrong ends nothing. */
+  refreshSoon(clusterId: string): void;
   latest(clusterId: string): Assessment | null;
   evidence(clusterId: string, evidenceId: EvidenceId): EvidenceDetail | null;
   /** Makes every assessment stale at once: the desktop was away, and nothing it knows is of now. Each is read again. */
@@ -45,8 +47,14 @@ interface Watched {
   taken: ReadonlyMap<EvidenceId, Taken>;
 }
 
-export function createMonitor(parts: MonitorParts): Monitor {
+/** Until the preferences could be read for the first time. */
+const firstPauseMs = 5_000;
+
+export function createMonitor(given: MonitorParts): Monitor {
   const watched = new Map<string, Watched>();
+  const parts = { ...given, pauseMs: lastKnown(given.pauseMs, firstPauseMs, (error) => report("the pause", error)) };
+  /** By the monotonic clock: what was begun before is not of now, however late it comes. */
+  let distrustedAt = -Infinity;
 
   function add(cluster: Cluster): void {
     remove(cluster.clusterId);
@@ -58,13 +66,12 @@ export function createMonitor(parts: MonitorParts): Monitor {
       pace: keepPace({
         pauseMs: parts.pauseMs,
         // One cluster that cannot be judged must not take the core, and with it all others, down.
-        failed: (error) =>
-          console.error(`${cluster.name}: ${error instanceof Error ? (error.stack ?? "") : String(error)}`),
+        failed: (error) => report(cluster.name, error),
         turn: async () => {
-          const round = await cycle();
-          entry.assessment = round.assessment;
-          entry.taken = round.taken;
-          if (watched.get(cluster.clusterId) === entry) parts.announce(round.assessment, round.begunAt);
+          const { assessment, taken, begunAt } = await cycle();
+          entry.assessment = begunAt > distrustedAt ? assessment : { ...assessment, staleAfterMs: 0 };
+          entry.taken = taken;
+          if (watched.get(cluster.clusterId) === entry) parts.announce(entry.assessment, begunAt);
         },
       }),
     };
@@ -81,19 +88,26 @@ export function createMonitor(parts: MonitorParts): Monitor {
     add,
     remove,
     refresh: async (clusterId) => watched.get(clusterId)?.pace.now(),
+    refreshSoon: (clusterId) => watched.get(clusterId)?.pace.soon(),
     latest: (clusterId) => watched.get(clusterId)?.assessment ?? null,
     evidence: (clusterId, evidenceId) => detailOf(watched.get(clusterId)?.taken.get(evidenceId)),
     observe: (engine, cluster) => observe(parts, engine, cluster),
     distrust: () => {
+      distrustedAt = parts.clock.monotonicMs();
       for (const entry of watched.values()) {
-        if (entry.assessment === null) continue;
-        entry.assessment = { ...entry.assessment, staleAfterMs: 0 };
-        parts.announce(entry.assessment, null);
-        if (parts.watch) void entry.pace.now();
+        if (entry.assessment !== null) {
+          entry.assessment = { ...entry.assessment, staleAfterMs: 0 };
+          parts.announce(entry.assessment, null);
+        }
+        if (parts.watch) entry.pace.soon();
       }
     },
     close: () => [...watched.keys()].forEach(remove),
   };
+}
+
+function report(what: string, error: unknown): void {
+  console.error(`${what}: ${error instanceof Error ? (error.stack ?? "") : String(error)}`);
 }
 
 interface Round {

@@ -1,6 +1,8 @@
 export interface Pace {
   /** Runs the next turn now, or right after the one that is running; resolves when that turn is over. */
   now(): Promise<void>;
+  /** As `now`, where nobody waits for it: what goes wrong is told of. */
+  soon(): void;
   /** Runs the first turn and then goes on by itself. */
   start(): void;
   stop(): void;
@@ -34,17 +36,33 @@ export function keepPace(parts: {
     return running;
   }
 
+  async function now(): Promise<void> {
+    if (stopped) return;
+    // A turn under way may have read before the caller's change; only one started after the call tells of it.
+    await running?.catch(parts.failed);
+    await run();
+  }
+
   return {
-    now: async () => {
-      if (stopped) return;
-      // A turn under way may have read before the caller's change; only one started after the call tells of it.
-      await running?.catch(parts.failed);
-      await run();
-    },
+    now,
+    soon: () => void now().catch(parts.failed),
     start: () => void run().catch(parts.failed),
     stop: () => {
       stopped = true;
       if (timer !== null) clearTimeout(timer);
     },
+  };
+}
+
+/** A value that is read anew each time, and is what it last was when it cannot be read: that is told of, and nobody stands still for it. */
+export function lastKnown<T>(read: () => T, first: T, failed: (error: unknown) => void): () => T {
+  let last = first;
+  return () => {
+    try {
+      last = read();
+    } catch (error) {
+      failed(error);
+    }
+    return last;
   };
 }
