@@ -7,6 +7,8 @@ export const requestNames = [
   "catalogue:read",
   "preferences:read",
   "preferences:write",
+  "damage:read",
+  "damage:acknowledge",
   "fleet:read",
   "cluster:read",
   "cluster:refresh",
@@ -49,6 +51,7 @@ export const eventNames = [
   "secret:not-kept",
   "discovery:progress",
   "preferences:changed",
+  "damage:changed",
   "core:state",
 ] as const;
 export type EventName = (typeof eventNames)[number];

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { EventName, RequestName } from "./channel-names";
 import { assessmentSchema, clusterSummarySchema } from "./assessment";
+import { damageSchema } from "./damage";
 import { evidenceDetailSchema } from "./figure";
 import { historyRequestSchema, historySchema } from "./history";
 import { hostKeysSchema, stoppedPasswordSchema } from "./host-keys";
@@ -45,6 +46,9 @@ export const requests = {
   "catalogue:read": request(z.object({ language: languageSchema }).strict(), catalogueSchema),
   "preferences:read": request(nothing, preferencesSchema),
   "preferences:write": request(preferencesSchema.strict(), preferencesSchema),
+
+  "damage:read": request(nothing, z.array(damageSchema)),
+  "damage:acknowledge": request(z.object({ damageId: z.string().max(300) }).strict(), z.array(damageSchema)),
 
   "fleet:read": request(nothing, z.array(clusterSummarySchema)),
   "cluster:read": request(clusterId, assessmentSchema.nullable()),
@@ -154,6 +158,7 @@ export const events = {
   "secret:not-kept": sentenceSchema,
   "discovery:progress": discoveryProgressSchema,
   "preferences:changed": preferencesSchema,
+  "damage:changed": z.array(damageSchema),
   "core:state": z.object({ state: z.enum(["running", "stopped"]) }),
 } as const satisfies Record<EventName, z.ZodType>;
 

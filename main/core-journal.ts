@@ -18,8 +18,9 @@ export interface CoreJournal {
 
 export function openCoreJournal(directory: string, mayRecover: boolean, clock: Clock): CoreJournal {
   const path = join(directory, "journal.log");
-  const lock = mayRecover ? lockOf(join(directory, "journal.lock")) : null;
-  const barred = barredBy(lock);
+  const lockPath = join(directory, "journal.lock");
+  const lock = mayRecover ? lockOf(lockPath) : null;
+  const barred = barredBy(lock, lockPath);
   const { journal, problem } =
     barred === null ? writtenOr(path, clock) : { journal: readJournal(path), problem: barred };
   return {
@@ -42,26 +43,26 @@ function writtenOr(path: string, clock: Clock): { readonly journal: Journal; rea
   }
 }
 
-type JournalLock = Lock | { readonly kind: "failed"; readonly path: string; readonly problem: string };
+type JournalLock = Lock | { readonly kind: "failed"; readonly problem: string };
 
 /** A disk that holds no lock holds no journal either. */
 function lockOf(path: string): JournalLock {
   try {
     return takeLock(path, randomUUID());
   } catch (error) {
-    return { kind: "failed", path, problem: (error as Error).message };
+    return { kind: "failed", problem: (error as Error).message };
   }
 }
 
 /** Why a process that does not have the journal to itself may not recover. */
-function barredBy(lock: JournalLock | null): Sentence | null {
+function barredBy(lock: JournalLock | null, path: string): Sentence | null {
   if (lock === null) return sentence("recovery/only-reads");
   switch (lock.kind) {
     case "held":
       return null;
     case "busy":
-      return sentence("recovery/journal-in-use", { pid: lock.by?.pid ?? "?", host: lock.by?.host ?? "?" });
+      return sentence("recovery/journal-in-use", { pid: lock.by?.pid ?? "?", host: lock.by?.host ?? "?", path });
     case "failed":
-      return sentence("recovery/journal-unwritable", { path: lock.path, problem: lock.problem });
+      return sentence("recovery/journal-unwritable", { path, problem: lock.problem });
   }
 }

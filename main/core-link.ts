@@ -22,6 +22,8 @@ export type ToCore =
   | { readonly kind: "start"; readonly parts: Omit<CoreParts, "shell"> }
   | { readonly kind: "request"; readonly id: number; readonly name: RequestName; readonly argument: unknown }
   | { readonly kind: "power"; readonly state: "suspended" | "resumed" }
+  /** The app ends: what is open is closed, and the process ends by itself. */
+  | { readonly kind: "close" }
   | { readonly kind: "shell-answer"; readonly id: number; readonly answer: ShellAnswer };
 
 /** What the core's process tells the shell. */

@@ -6,6 +6,9 @@ import type { Core } from "./core-port";
 const port = process.parentPort;
 const tell = (message: ToShell): void => port.postMessage(message);
 
+// Whatever nobody waited for must not end the monitoring of every cluster.
+process.on("unhandledRejection", (error) => console.error(error));
+
 let core: Core | null = null;
 let asked = 0;
 const waiting = new Map<number, (answer: ShellAnswer) => void>();
@@ -20,6 +23,9 @@ port.on("message", ({ data }: { data: ToCore }) => {
       return;
     case "power":
       core?.power(data.state);
+      return;
+    case "close":
+      void (core?.close() ?? Promise.resolve()).finally(() => process.exit(0));
       return;
     case "shell-answer":
       waiting.get(data.id)?.(data.answer);

@@ -39,6 +39,7 @@ import { withSecurityKeys } from "./ssh/security-keys";
 import { createSystemSsh } from "./ssh/system-ssh";
 import { reachedAs } from "./ssh/way";
 import { openAuditLog } from "./store/audit-log";
+import { createDamageLog } from "./store/damage-log";
 import { createHistory } from "./store/history";
 import { openDocument } from "./store/durable-file";
 import { createSecretVault } from "./store/secrets";
@@ -49,7 +50,7 @@ const lookEveryMs = 500;
 /** About three thousand series; what is beyond is said to be full. */
 const historyMaxBytes = 512 * 2 ** 20;
 
-/** Builds the parts in order; the only place where instances are made. Throws StoreError or RecoveryError when files are damaged. */
+/** Builds the parts in order; the only place where instances are made. Throws where its directory cannot be used. */
 export function createCore(parts: CoreParts): Core {
   const clock = systemClock;
   const listeners = new Set<CoreListener>();
@@ -57,8 +58,14 @@ export function createCore(parts: CoreParts): Core {
     listeners.forEach((listener) => listener(name, payload));
 
   const at = (file: string): string => join(parts.userDataDirectory, file);
-  const inventory = openDocument<Cluster[]>(at("inventory.json"), z.array(clusterSchema), [], () => clock.nowMs());
-  const preferences = openDocument(at("preferences.json"), preferencesSchema, standardPreferences, () => clock.nowMs());
+  const damage = createDamageLog(parts.userDataDirectory, () => announce("damage:changed", [...damage.unseen()]));
+  const care = { nowMs: () => clock.nowMs(), noted: damage.note };
+  const inventory = openDocument<Cluster[]>(at("inventory.json"), z.array(clusterSchema), [], care);
+  const preferences = openDocument(at("preferences.json"), preferencesSchema, standardPreferences, {
+    ...care,
+    // Whether it was read only is what may have been lost.
+    standIn: (one) => ({ ...one, readOnly: true }),
+  });
   const history = createHistory({ path: at("history.sqlite"), nowMs: () => clock.nowMs(), maxBytes: historyMaxBytes });
   const questions = createQuestions({
     newId: randomUUID,
@@ -76,7 +83,7 @@ export function createCore(parts: CoreParts): Core {
 
   const desktop = { homeDirectory: homedir(), user: userInfo().username, environment: process.env };
   const config = (): ReturnType<typeof readSshConfig> => readSshConfig(parts.sshConfigPath, desktop);
-  const hosts = openDocument<ImportedHost[]>(at("hosts.json"), z.array(importedHostSchema), [], () => clock.nowMs());
+  const hosts = openDocument<ImportedHost[]>(at("hosts.json"), z.array(importedHostSchema), [], care);
   const resolve = async (login: Login): Promise<ResolvedLogin> =>
     resolveLogin(await config(), withImported(hosts.read(), login));
   const secrets = createSessionSecrets();
@@ -153,6 +160,7 @@ export function createCore(parts: CoreParts): Core {
     clock,
     inventory,
     preferences,
+    damage,
     history,
     questions,
     access,
@@ -188,12 +196,13 @@ export function createCore(parts: CoreParts): Core {
       clearInterval(beat);
       monitor.close();
       questions.close();
+      // What is on the way to the disk does not wait for hosts that may not answer any more.
+      await history.close();
       wire.close();
       await access.close();
       secrets.wipe();
       await kept.close();
       vault.close();
-      await history.close();
       recovery.close();
     },
   };

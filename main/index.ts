@@ -45,7 +45,10 @@ function start(): void {
   });
   powerMonitor.on("suspend", () => served.power("suspended"));
   powerMonitor.on("resume", () => served.power("resumed"));
-  app.once("will-quit", () => served.stop());
+  app.once("will-quit", (event) => {
+    event.preventDefault();
+    void served.stop().finally(() => app.quit());
+  });
   window = createWindow(join(output, "preload", "index.cjs"), openWindowStore(app.getPath("userData")));
   window.once("closed", () => (window = null));
 }

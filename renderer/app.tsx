@@ -1,4 +1,4 @@
-import { Alert, AppShell, Group, MantineProvider, NavLink, Text, useMantineColorScheme } from "@mantine/core";
+import { Alert, AppShell, Button, Group, MantineProvider, NavLink, Text, useMantineColorScheme } from "@mantine/core";
 import { IconLayoutList, IconServer2, IconSettings } from "@tabler/icons-react";
 import { useEffect, type ReactElement } from "react";
 import type { ClusterSummary } from "../contract/assessment";
@@ -7,7 +7,7 @@ import { useWords } from "./i18n/words";
 import { useNow } from "./parts/age";
 import { levelColours } from "./parts/level-badge";
 import { QuestionDialog } from "./parts/question-dialog";
-import { go, useStore, type Place } from "./state/store";
+import { acknowledgeDamage, go, useStore, type Place } from "./state/store";
 import { cssVariables, theme } from "./style/theme";
 import { ClusterView } from "./views/cluster-view";
 import { FleetView } from "./views/fleet-view";
@@ -24,7 +24,7 @@ export function App(): ReactElement {
 function Frame(): ReactElement {
   const { word, said, language } = useWords();
   const { setColorScheme } = useMantineColorScheme();
-  const { place, fleet, trouble, isCoreRunning, preferences } = useStore();
+  const { place, fleet, trouble, damage, isCoreRunning, preferences } = useStore();
   useEffect(
     () => setColorScheme(preferences.colours === "system" ? "auto" : preferences.colours),
     [preferences.colours, setColorScheme],
@@ -76,6 +76,14 @@ function Frame(): ReactElement {
             {said(trouble)}
           </Alert>
         )}
+        {damage.map(({ damageId, sentence }) => (
+          <Alert key={damageId} color="red" mb="md" title={word("ui/damage")}>
+            <Text size="sm">{said(sentence)}</Text>
+            <Button size="compact-sm" variant="default" mt="xs" onClick={() => void acknowledgeDamage(damageId)}>
+              {word("ui/damage.seen")}
+            </Button>
+          </Alert>
+        ))}
         <Group display="block">
           <Shown place={place} />
         </Group>

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -18,9 +18,14 @@ describe("the start of the core", () => {
     core = null;
   });
   afterEach(async () => {
-    await core?.close();
+    await close();
     rmSync(directory, { recursive: true });
   });
+
+  async function close(): Promise<void> {
+    await core?.close();
+    core = null;
+  }
 
   function open(mayRecover = true): Core {
     core = createCore({
@@ -95,7 +100,7 @@ describe("the start of the core", () => {
     expect(reply).toMatchObject({ ok: false, sentence: { code: "recovery/journal-unwritable" } });
     expect(await ask("fleet:read", undefined)).toHaveLength(1);
     expect(await ask("recovery:runs", { clusterId: "etcd" })).toEqual([]);
-    await core?.close();
+    await close();
     open(false);
     expect(await ask("recovery:runs", { clusterId: "etcd" })).toEqual([]);
   });
@@ -143,5 +148,71 @@ describe("the start of the core", () => {
     expect([code, out.length, err]).toEqual([3, 1, []]);
     expect(out[0]).toContain(first);
     expect(out[0]).toContain(data);
+  });
+
+  const settings = (readOnly: boolean): string =>
+    JSON.stringify({ language: "zh-CN", colours: "dark", readOnly, cycleSeconds: 7 });
+  const told = async (): Promise<readonly string[]> =>
+    (await ask("damage:read", undefined)).map(({ sentence }) => sentence.code);
+
+  it("only reads after its settings were damaged, with or without a good copy, until a person says otherwise", async () => {
+    for (const copy of [settings(false), "{", null]) {
+      rmSync(join(directory, "damaged"), { recursive: true, force: true });
+      writeFileSync(join(directory, "preferences.json"), settings(true).slice(0, 30));
+      rmSync(join(directory, "preferences.json.bak"), { force: true });
+      if (copy !== null) writeFileSync(join(directory, "preferences.json.bak"), copy);
+      const isCopyGood = copy === settings(false);
+      const code = `store/settings-damaged.${isCopyGood ? "copy-before" : "nothing"}`;
+      const cycleSeconds = isCopyGood ? 7 : 5;
+      for (let start = 1; start <= 3; start += 1) {
+        open();
+        expect(await ask("preferences:read", undefined)).toMatchObject({ readOnly: true, cycleSeconds });
+        expect(await told()).toEqual(start < 3 ? [code] : []);
+        // Seen is not the same as switched off.
+        if (start === 2)
+          for (const { damageId } of await ask("damage:read", undefined)) await ask("damage:acknowledge", { damageId });
+        await close();
+      }
+      open();
+      const now = await ask("preferences:read", undefined);
+      await ask("preferences:write", { ...now, readOnly: false });
+      await close();
+      open();
+      expect((await ask("preferences:read", undefined)).readOnly).toBe(false);
+      await close();
+    }
+  });
+
+  it("says that its inventory was damaged, in the window and on the command line, until a person has seen it", async () => {
+    keep("etcd");
+    writeFileSync(join(directory, "inventory.json"), "[{");
+    for (const [language, said] of [
+      ["en", "begins empty"],
+      ["zh-CN", "从空白开始"],
+    ] as const) {
+      const { code, out, err } = await evenkeel("check", "etcd", "--language", language);
+      expect([code, out, err]).toEqual([3, [expect.stringContaining(said)], [expect.stringContaining(said)]]);
+      expect(out[0]).toMatch(/^EVENKEEL UNKNOWN - .*inventory\.json/);
+    }
+    open();
+    const [damage, ...others] = await ask("damage:read", undefined);
+    expect([damage?.file, others]).toEqual(["inventory.json", []]);
+    expect(readFileSync(String(damage?.sentence.facts.aside), "utf8")).toBe("[{");
+    for (const damageId of ["../inventory.json", "inventory.json"]) await ask("damage:acknowledge", { damageId });
+    expect(await told()).toEqual(["store/damaged.nothing"]);
+    expect(await ask("damage:acknowledge", { damageId: damage?.damageId ?? "" })).toEqual([]);
+    expect((await evenkeel("check", "etcd")).out[0]).toMatch(/^EVENKEEL UNKNOWN - There is no cluster etcd/);
+  });
+
+  it("tells at once what is damaged while it runs", async () => {
+    keep("etcd", "zookeeper");
+    const heard: string[] = [];
+    open().onEvent((name) => void heard.push(name));
+    await ask("cluster:forget", { clusterId: "zookeeper" });
+    writeFileSync(join(directory, "inventory.json"), "not what was written");
+    // The copy before it is one change older.
+    expect((await ask("fleet:read", undefined)).map(({ clusterId }) => clusterId)).toEqual(["etcd", "zookeeper"]);
+    expect(heard).toContain("damage:changed");
+    expect(await told()).toEqual(["store/damaged.copy-before"]);
   });
 });

@@ -98,6 +98,7 @@ export async function runCommand(argv: readonly string[], parts: CommandParts): 
   });
   const context: Context = { core, parts, tell, language };
   try {
+    for (const damage of await ask(context, "damage:read", undefined)) parts.err(tell(damage.sentence));
     switch (command) {
       case "add":
         return await add(context, subject, parsed.values.name, parsed.values.transport ?? "auto");
@@ -280,7 +281,10 @@ async function clusterNamed(context: Context, name: string): Promise<string> {
     (one) => one.name === name || one.clusterId === name,
   );
   if (cluster !== undefined) return cluster.clusterId;
-  context.parts.out(`EVENKEEL UNKNOWN - ${context.tell(sentence("request/cluster-unknown", { cluster: name }))}`);
+  // What is not known of a damaged inventory may have been in it.
+  const damage = (await ask(context, "damage:read", undefined)).find(({ file }) => file === "inventory.json");
+  const reason = damage?.sentence ?? sentence("request/cluster-unknown", { cluster: name });
+  context.parts.out(`EVENKEEL UNKNOWN - ${context.tell(reason)}`);
   throw new Stop();
 }
 

@@ -28,6 +28,7 @@ import type { Access } from "../ssh/access";
 import type { SessionSecrets } from "../ssh/session-secrets";
 import { listHosts, resolveLogin } from "../ssh/resolve-login";
 import type { SshConfig } from "../ssh/ssh-config";
+import type { DamageLog } from "../store/damage-log";
 import type { HistoryStore } from "../store/history";
 import { replace, type Document } from "../store/durable-file";
 import type { SecretVault } from "../store/secrets";
@@ -43,6 +44,7 @@ export interface HandlerParts {
   readonly clock: Clock;
   readonly inventory: Document<Cluster[]>;
   readonly preferences: Document<Preferences>;
+  readonly damage: DamageLog;
   readonly history: HistoryStore;
   readonly questions: Questions;
   readonly access: Access;
@@ -127,6 +129,11 @@ export function createHandlers(parts: HandlerParts): CoreHandlers {
       parts.announce("preferences:changed", preferences);
       return Promise.resolve(preferences);
     },
+    "damage:read": () => Promise.resolve([...parts.damage.unseen()]),
+    "damage:acknowledge": ({ damageId }) => {
+      parts.damage.acknowledge(damageId);
+      return Promise.resolve([...parts.damage.unseen()]);
+    },
     "fleet:read": () => Promise.resolve(fleet()),
     "cluster:read": ({ clusterId }) => Promise.resolve(parts.monitor.latest(clusterOf(clusterId).clusterId)),
     "cluster:refresh": ({ clusterId }) => {
@@ -189,7 +196,7 @@ export function createHandlers(parts: HandlerParts): CoreHandlers {
       const changed = changeLogins(parts.inventory, clusterOf(clusterId), asked, recovering);
       followHosts();
       // What the new logins show is announced when it was read; the answer does not wait for it.
-      if (parts.core.watch) for (const one of changed) void parts.monitor.refresh(one.clusterId);
+      if (parts.core.watch) for (const one of changed) parts.monitor.refreshSoon(one.clusterId);
       return Promise.resolve(clusterOf(clusterId).nodes);
     },
     "logins:stopped": () => Promise.resolve([...parts.secrets.stopped()]),

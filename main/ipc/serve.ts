@@ -19,21 +19,30 @@ export interface ServeParts {
 /** After a crash the core is started again, later each time, so that a core that cannot start does not spin. */
 const firstRestartMs = 500;
 const longestRestartMs = 30_000;
+/** A person who quits waits this long at most. */
+const closeWithinMs = 5_000;
 
 /** Passes requests of the view to the core and events back; the shell itself decides nothing but who may ask. */
 export function serve(parts: ServeParts): {
   readonly power: (state: "suspended" | "resumed") => void;
-  readonly stop: () => void;
+  /** Resolves when the core has ended: by itself, with all it holds written and its lock released, or by force when it takes too long. */
+  readonly stop: () => Promise<void>;
 } {
   const waiting = new Map<number, (reply: unknown) => void>();
   let core: UtilityProcess | null = null;
   let nextId = 0;
   let restartMs = firstRestartMs;
   let stopped = false;
+  /** Why the core could not start; null once it could. */
+  let notStarted: string | null = null;
 
   const send = (name: EventName, payload: unknown): void =>
     parts.window()?.webContents.send(eventChannel, name, payload);
   const toCore = (message: ToCore): void => core?.postMessage(message);
+  const unavailable = (): Failure =>
+    notStarted === null
+      ? failure("unavailable", "request/core-stopped", {})
+      : failure("unavailable", "request/core-not-started", { problem: notStarted });
 
   function start(): void {
     const child = utilityProcess.fork(parts.corePath, [], { serviceName: "Evenkeel core" });
@@ -43,11 +52,11 @@ export function serve(parts: ServeParts): {
       if (core === child) core = null;
       for (const [id, settle] of waiting) {
         waiting.delete(id);
-        settle(failure("unavailable", "request/core-stopped", {}));
+        settle(unavailable());
       }
       if (stopped) return;
       send("core:state", { state: "stopped" });
-      setTimeout(start, restartMs);
+      setTimeout(() => !stopped && start(), restartMs);
       restartMs = Math.min(longestRestartMs, restartMs * 2);
     });
     child.postMessage({ kind: "start", parts: parts.core } satisfies ToCore);
@@ -57,10 +66,12 @@ export function serve(parts: ServeParts): {
     switch (message.kind) {
       case "started":
         restartMs = firstRestartMs;
+        notStarted = null;
         send("core:state", { state: "running" });
         return;
       case "failed":
         console.error(message.problem);
+        notStarted = message.problem;
         core?.kill();
         return;
       case "reply":
@@ -93,7 +104,7 @@ export function serve(parts: ServeParts): {
   ipcMain.handle(requestChannel, (event, name: unknown, argument: unknown) => {
     const refused = refuse(parts, event, name, argument);
     if (refused !== null) return refused;
-    if (core === null) return failure("unavailable", "request/core-stopped", {});
+    if (core === null) return unavailable();
     return new Promise((resolve) => {
       nextId += 1;
       waiting.set(nextId, resolve);
@@ -103,9 +114,15 @@ export function serve(parts: ServeParts): {
   start();
   return {
     power: (state) => toCore({ kind: "power", state }),
-    stop: () => {
+    stop: async () => {
       stopped = true;
-      core?.kill();
+      const child = core;
+      if (child === null) return;
+      const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+      const tooLong = setTimeout(() => child.kill(), closeWithinMs);
+      toCore({ kind: "close" });
+      await ended;
+      clearTimeout(tooLong);
     },
   };
 }

@@ -12,14 +12,14 @@ import {
   writeSync,
 } from "node:fs";
 import { randomUUID } from "node:crypto";
-import { basename, dirname, join } from "node:path";
+import { dirname } from "node:path";
 import type { z } from "zod";
 import { sentence, type Fact, type Sentence } from "../../contract/sentence";
+import { moveAside, wasMovedAside, type Found } from "./damage-log";
 import { takeLock, type Lock } from "./lock";
 
 export type StoreErrorKind =
   | "unwritable"
-  | "damaged"
   | "in-use"
   | "audit-damaged"
   | "secrets-no-desktop"
@@ -51,19 +51,27 @@ export interface Document<T> {
   update(change: (now: T) => T): T;
 }
 
+/** What is done about a file that is not what was written there. */
+export interface DamageCare<T> {
+  readonly nowMs: () => number;
+  readonly noted: (found: Found) => void;
+  /** What stands in for a damaged file, made of the copy before it or of the standard, until a value is written again. */
+  readonly standIn?: (value: T) => T;
+}
+
 /**
  * Opens a document. General settings libraries replace their file with a truncated one on a full disk and report success, so this writes
  * aside, reads back and compares before it takes the place of the old file, and keeps the copy before as `.bak`.
  */
-export function openDocument<T>(path: string, schema: z.ZodType<T>, standard: T, nowMs: () => number): Document<T> {
+export function openDocument<T>(path: string, schema: z.ZodType<T>, standard: T, care: DamageCare<T>): Document<T> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  let value = load(path, schema, standard, nowMs);
+  let value = load(path, schema, standard, care);
   let seen = stampOf(path);
   const read = (): T => {
     const stamp = stampOf(path);
     if (stamp !== seen) {
-      value = load(path, schema, standard, nowMs);
-      seen = stamp;
+      value = load(path, schema, standard, care);
+      seen = stampOf(path);
     }
     return value;
   };
@@ -104,23 +112,31 @@ function lockFor(path: string): () => void {
   for (let left = lockTries; ; left -= 1) {
     const lock = tryLock(path);
     if (lock.kind === "held") return lock.release;
-    if (left === 0) throw new StoreError("in-use", { path, pid: lock.by?.pid ?? "?", host: lock.by?.host ?? "?" });
+    if (left === 0)
+      throw new StoreError("in-use", {
+        path,
+        lock: `${path}.lock`,
+        pid: lock.by?.pid ?? "?",
+        host: lock.by?.host ?? "?",
+      });
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, lockPauseMs);
   }
 }
 
-/** The file, else the copy before it; a damaged file is moved aside, never overwritten. */
-function load<T>(path: string, schema: z.ZodType<T>, standard: T, nowMs: () => number): T {
-  if (!existsSync(path) && !existsSync(`${path}.bak`)) return standard;
+/** The file, else the copy before it, else the standard; a damaged file is moved aside, never overwritten, and told of. */
+function load<T>(path: string, schema: z.ZodType<T>, standard: T, care: DamageCare<T>): T {
+  let found: { readonly value: T } | null = null;
+  const moved: string[] = [];
   for (const candidate of [path, `${path}.bak`]) {
-    if (!existsSync(candidate)) continue;
-    const parsed = parse(readFileSync(candidate, "utf8"), schema);
-    if (parsed !== null) return parsed.value;
-    const aside = join(dirname(path), "damaged", `${basename(candidate)}.${nowMs()}`);
-    mkdirSync(dirname(aside), { recursive: true, mode: 0o700 });
-    renameSync(candidate, aside);
+    if (found !== null || !existsSync(candidate)) continue;
+    found = parse(readFileSync(candidate, "utf8"), schema);
+    if (found === null) moved.push(moveAside(candidate, care.nowMs()));
   }
-  throw new StoreError("damaged", { path });
+  const [aside] = moved;
+  if (aside !== undefined) care.noted({ path, aside, standIn: found === null ? "nothing" : "copy-before" });
+  const value = found === null ? standard : found.value;
+  const isOfDamage = care.standIn !== undefined && !existsSync(path) && wasMovedAside(path);
+  return isOfDamage ? care.standIn(value) : value;
 }
 
 function parse<T>(text: string, schema: z.ZodType<T>): { readonly value: T } | null {

@@ -4,6 +4,8 @@ import { hostname } from "node:os";
 /** Who holds a lock. `startedAt` tells a process from a later one with the same number; null where the system does not say. */
 export interface Holder {
   readonly host: string;
+  /** Of the machine, whatever it is called; null where it has none, or an earlier version wrote the lock. */
+  readonly machine: string | null;
   readonly pid: number;
   readonly startedAt: string | null;
   /** Tells two holders in one process apart. */
@@ -16,11 +18,17 @@ export type Lock =
   | { readonly kind: "busy"; readonly by: Holder | null };
 
 /**
- * Takes the lock that a file stands for, at once or not at all. A lock whose process is gone is taken over; one of another host is not,
+ * Takes the lock that a file stands for, at once or not at all. A lock whose process is gone is taken over; one of another machine is not,
  * because nothing can be told of its process from here.
  */
 export function takeLock(path: string, token: string): Lock {
-  const self: Holder = { host: hostname(), pid: process.pid, startedAt: startOf(process.pid), token };
+  const self: Holder = {
+    host: hostname(),
+    machine: machineId(),
+    pid: process.pid,
+    startedAt: startOf(process.pid),
+    token,
+  };
   const own = `${path}.${token}`;
   writeFileSync(own, JSON.stringify(self), { mode: 0o600 });
   try {
@@ -76,9 +84,10 @@ function textOf(path: string): string | null {
 
 function holderIn(text: string): Holder | null {
   try {
-    const { host, pid, startedAt, token } = JSON.parse(text) as Partial<Holder>;
+    const { host, machine, pid, startedAt, token } = JSON.parse(text) as Partial<Holder>;
+    const textOr = (value: unknown): string | null => (typeof value === "string" ? value : null);
     return typeof host === "string" && typeof pid === "number" && typeof token === "string"
-      ? { host, pid, startedAt: typeof startedAt === "string" ? startedAt : null, token }
+      ? { host, machine: textOr(machine), pid, startedAt: textOr(startedAt), token }
       : null;
   } catch (error) {
     if (error instanceof SyntaxError) return null;
@@ -86,8 +95,9 @@ function holderIn(text: string): Holder | null {
   }
 }
 
-function isThere({ host, pid, startedAt }: Holder): boolean {
-  if (host !== hostname()) return true;
+function isThere(holder: Holder): boolean {
+  const { pid, startedAt } = holder;
+  if (isElsewhere(holder)) return true;
   try {
     process.kill(pid, 0);
   } catch (error) {
@@ -96,6 +106,17 @@ function isThere({ host, pid, startedAt }: Holder): boolean {
   }
   const now = startOf(pid);
   return now === null ? process.platform !== "linux" : startedAt === null || now === startedAt;
+}
+
+/** A machine keeps its id when it is named anew, as by DHCP. */
+function isElsewhere({ host, machine }: Holder): boolean {
+  const here = machineId();
+  return machine === null || here === null ? host !== hostname() : machine !== here;
+}
+
+/** systemd's id of this installation; an image that was never started says `uninitialized`. */
+function machineId(): string | null {
+  return /^[0-9a-f]{32}$/.exec(textOf("/etc/machine-id")?.trim() ?? "")?.[0] ?? null;
 }
 
 /**

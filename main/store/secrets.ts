@@ -72,27 +72,18 @@ export function createSecretVault(parts: {
   let opened: { readonly sealed: string; readonly key: Buffer } | null = null;
   let moved: Sentence | null = null;
 
-  /** Opening a damaged file moves it aside, once; after that there is none. */
   function file(): Document<VaultFile> {
-    try {
-      return (document ??= openDocument(path, fileSchema, empty, nowMs));
-    } catch (error) {
-      if (!(error instanceof StoreError) || error.kind !== "damaged") throw error;
-      moved = sentence("store/secrets-damaged", { path, aside: join(dirname(path), "damaged") });
-      return (document = openDocument(path, fileSchema, empty, nowMs));
-    }
+    return (document ??= openDocument(path, fileSchema, empty, {
+      nowMs,
+      noted: ({ standIn }) => {
+        if (standIn === "nothing")
+          moved = sentence("store/secrets-damaged", { path, aside: join(dirname(path), "damaged") });
+      },
+    }));
   }
 
   function contents(): VaultFile {
-    try {
-      return file().read();
-    } catch (error) {
-      if (!(error instanceof StoreError) || error.kind !== "damaged") throw error;
-      // Damaged while the app ran; opened anew it is as if there were none.
-      document = null;
-      moved = sentence("store/secrets-damaged", { path, aside: join(dirname(path), "damaged") });
-      return file().read();
-    }
+    return file().read();
   }
 
   /** The key of what is kept; null when there is none yet. Rejects with StoreError when it cannot be opened here. */

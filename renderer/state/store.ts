@@ -1,5 +1,6 @@
 import { create } from "zustand";
 import type { Assessment, ClusterSummary } from "../../contract/assessment";
+import type { Damage } from "../../contract/damage";
 import type { Question } from "../../contract/inventory";
 import { standardPreferences, type Preferences } from "../../contract/preferences";
 import type { RunRecord } from "../../contract/recovery";
@@ -25,6 +26,8 @@ interface Known {
   readonly isCoreRunning: boolean;
   /** The last refusal, shown until it is closed. */
   readonly trouble: Sentence | null;
+  /** Shown until a person acknowledges each. */
+  readonly damage: readonly Damage[];
 }
 
 export const useStore = create<Known>(() => ({
@@ -38,6 +41,7 @@ export const useStore = create<Known>(() => ({
   catalogue: {},
   isCoreRunning: true,
   trouble: null,
+  damage: [],
 }));
 
 export function go(place: Place): void {
@@ -78,6 +82,8 @@ export async function begin(): Promise<void> {
     useStore.setState({ preferences });
     void loadCatalogue();
   });
+  // What stands in for a damaged file is other than what is shown.
+  listen("damage:changed", () => void load());
   listen("core:state", ({ state }) => {
     useStore.setState({ isCoreRunning: state === "running" });
     if (state === "running") void load();
@@ -88,10 +94,17 @@ export async function begin(): Promise<void> {
   if (owed !== undefined) go({ kind: "cluster", clusterId: owed.clusterId, page: "recovery" });
 }
 
+export async function acknowledgeDamage(damageId: string): Promise<void> {
+  const damage = await ask(request("damage:acknowledge", { damageId }));
+  if (damage !== null) useStore.setState({ damage });
+}
+
 async function load(): Promise<void> {
   const preferences = await ask(request("preferences:read", undefined));
   if (preferences !== null) useStore.setState({ preferences });
   await loadCatalogue();
+  const damage = await ask(request("damage:read", undefined));
+  if (damage !== null) useStore.setState({ damage });
   const fleet = await ask(request("fleet:read", undefined));
   if (fleet === null) return;
   useStore.setState({ fleet });

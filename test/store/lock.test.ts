@@ -74,9 +74,33 @@ describe("a lock", () => {
   });
 });
 
+const machine = existsSync("/etc/machine-id") ? readFileSync("/etc/machine-id", "utf8").trim() : "";
+
+describe.skipIf(!/^[0-9a-f]{32}$/.test(machine))("a lock of a machine that has an id", () => {
+  it("is taken over when its process is gone, though the machine was named anew since", async () => {
+    const child = await another();
+    const left = { host: "as-dhcp-named-it", machine, pid: child.pid, startedAt: startOf(child.pid ?? 0), token: "x" };
+    writeFileSync(path, JSON.stringify(left));
+    expect(takeLock(path, "one")).toMatchObject({ kind: "busy", by: { host: "as-dhcp-named-it" } });
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    expect(takeLock(path, "one").kind).toBe("held");
+    expect(JSON.parse(readFileSync(path, "utf8"))).toMatchObject({ machine, host: hostname() });
+  });
+
+  it("is respected when it is another machine's, though that has the same name", () => {
+    const left = { host: hostname(), machine: "0".repeat(32), pid: 2 ** 22 + 1, startedAt: null, token: "x" };
+    writeFileSync(path, JSON.stringify(left));
+    expect(takeLock(path, "one").kind).toBe("busy");
+  });
+});
+
 describe("a document that two processes write", () => {
   const open = (): ReturnType<typeof openDocument<string[]>> =>
-    openDocument(join(directory, "inventory.json"), z.array(z.string()), [], () => 1);
+    openDocument(join(directory, "inventory.json"), z.array(z.string()), [], {
+      nowMs: () => 1,
+      noted: () => undefined,
+    });
 
   it("loses nothing: each change is made to what is on the disk", () => {
     const app = open();
