@@ -8,9 +8,11 @@ function decimal(value: number, language: Language, digits: number): string {
 }
 
 function bytes(value: number, language: Language): string {
-  const power = value === 0 ? 0 : Math.min(byteUnits.length - 1, Math.floor(Math.log2(Math.abs(value)) / 10));
+  const size = Math.abs(value);
+  // A rate may be less than a byte a second.
+  const power = size < 1 ? 0 : Math.min(byteUnits.length - 1, Math.floor(Math.log2(size) / 10));
   const scaled = value / 2 ** (10 * power);
-  return `${decimal(scaled, language, power === 0 || scaled >= 100 ? 0 : 1)} ${byteUnits[power] ?? ""}`;
+  return `${decimal(scaled, language, Number.isInteger(scaled) || scaled >= 100 ? 0 : 1)} ${byteUnits[power] ?? ""}`;
 }
 
 const durationSteps: readonly { readonly ms: number; readonly en: string; readonly zh: string }[] = [

@@ -53,19 +53,25 @@ const options = {
 } as const;
 
 /** Carries out one command line and gives the code it should end with. */
-export async function runCommand(argv: readonly string[], parts: CommandParts): Promise<number> {
-  const given = givenLanguage(argv);
-  const language = languageSchema.catch("en").parse(given);
+export async function runCommand(argv: readonly string[], given: CommandParts): Promise<number> {
+  // What is said quotes hosts and clusters: a line stays one line, whatever they call themselves.
+  const parts: CommandParts = {
+    ...given,
+    out: (line) => given.out(inOneLine(line)),
+    err: (line) => given.err(inOneLine(line)),
+  };
+  const asked = givenLanguage(argv);
+  const language = languageSchema.catch("en").parse(asked);
   const tell = (one: Sentence): string => say(catalogues[language], language, one);
-  if (language !== given) {
-    parts.out(`EVENKEEL UNKNOWN - ${tell(sentence("cli/language-unknown", { language: given }))}`);
+  if (language !== asked) {
+    parts.out(`EVENKEEL UNKNOWN - ${tell(sentence("cli/language-unknown", { language: asked }))}`);
     return 3;
   }
   const parsed = parse(argv, parts);
   if (parsed === null) return notUnderstood(parts, tell);
   const [command, subject, host] = parsed.positionals;
   if (parsed.values.help || command === "help") {
-    parts.out(tell(sentence("cli/usage")));
+    given.out(tell(sentence("cli/usage")));
     return 0;
   }
   if (parsed.values.version) {
@@ -131,6 +137,10 @@ function started(parts: CommandParts, tell: Context["tell"], directory: string, 
     parts.out(`EVENKEEL UNKNOWN - ${tell(reason)}`);
     return null;
   }
+}
+
+function inOneLine(text: string): string {
+  return visible(text).replaceAll("\n", "\\u{a}");
 }
 
 /** Taken before anything else is understood, since what is not understood is to be said in it. */
@@ -308,8 +318,10 @@ async function check(context: Context, name: string | undefined): Promise<number
   }));
   const first = lines[0]?.text ?? tell(sentence("cli/all-well", { name, count: members.length }));
   const doubts = unknowns === 0 ? "" : ` (${tell(sentence("assess/unknowns", { count: unknowns }))})`;
-  parts.out(`EVENKEEL ${words[code] ?? ""} - ${name}: ${first}${doubts}`);
-  for (const { level: ofLine, text } of lines) parts.out(`[${ofLine}] ${text}`);
+  // A monitoring plugin's figures begin at the first bar, and there are none.
+  const out = (line: string): void => parts.out(line.replaceAll("|", "\u00a6"));
+  out(`EVENKEEL ${words[code] ?? ""} - ${name}: ${first}${doubts}`);
+  for (const { level: ofLine, text } of lines) out(`[${ofLine}] ${text}`);
   return code;
 }
 

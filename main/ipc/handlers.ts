@@ -30,7 +30,7 @@ import { listHosts, resolveLogin } from "../ssh/resolve-login";
 import type { SshConfig } from "../ssh/ssh-config";
 import type { DamageLog } from "../store/damage-log";
 import type { HistoryStore } from "../store/history";
-import { replace, type Document } from "../store/durable-file";
+import { writeWhole, type Document } from "../store/durable-file";
 import type { SecretVault } from "../store/secrets";
 import { RequestError, type Handlers } from "./answer";
 import type { HostKeyDesk } from "./host-keys";
@@ -322,16 +322,23 @@ function summaryOf(parts: HandlerParts, cluster: Cluster): ClusterSummary {
   };
 }
 
+function readOf({ monitor }: HandlerParts, { clusterId, name }: Cluster): Assessment {
+  const assessment = monitor.latest(clusterId);
+  if (assessment === null)
+    throw new RequestError("unavailable", sentence("request/nothing-read-yet", { cluster: name }));
+  return assessment;
+}
+
 async function exportReport(
   parts: HandlerParts,
   cluster: Cluster,
   { format, language }: Takes<"report:export">,
 ): Promise<Gives<"report:export">> {
-  const assessment: Assessment | null = parts.monitor.latest(cluster.clusterId);
-  if (assessment === null)
-    throw new RequestError("unavailable", sentence("request/nothing-read-yet", { cluster: cluster.name }));
+  readOf(parts, cluster);
   const path = await parts.core.shell.chooseSavePath(`${cluster.name}.${format}`);
   if (path === null) return null;
+  // Only now: a person takes their time over the name, and findings and evidence must be of one reading.
+  const assessment = readOf(parts, cluster);
   const report: Report = buildReport({
     cluster,
     assessment,
@@ -344,6 +351,6 @@ async function exportReport(
     appVersion: parts.core.version,
     language,
   });
-  replace(path, format === "json" ? reportAsJson(report) : reportAsHtml(report, catalogues[language]));
+  writeWhole(path, format === "json" ? reportAsJson(report) : reportAsHtml(report, catalogues[language]));
   return { path };
 }

@@ -4,7 +4,7 @@ import type { Cluster } from "../../contract/inventory";
 import type { RunRecord } from "../../contract/recovery";
 import type { Report } from "../../contract/report";
 import type { Language, Sentence } from "../../contract/sentence";
-import { redact } from "../../contract/redact";
+import { redactAll } from "../../contract/redact";
 
 export interface ReportParts {
   readonly cluster: Cluster;
@@ -19,7 +19,7 @@ export interface ReportParts {
   readonly language: Language;
 }
 
-/** Pure. Everything a report says, as data, with secrets taken out of what hosts answered. */
+/** Pure. Everything a report says, as data, with secrets taken out of all that hosts answered, wherever it is quoted. */
 export function buildReport(parts: ReportParts): Report {
   const { nodes } = parts.assessment;
   const silent = nodes.filter(({ reachability }) => reachability.state !== "reachable").map(({ node }) => node);
@@ -30,14 +30,11 @@ export function buildReport(parts: ReportParts): Report {
     appVersion: parts.appVersion,
     language: parts.language,
     cluster: parts.cluster,
-    assessment: parts.assessment,
-    runs: parts.runs.map((run) => ({
-      ...run,
-      steps: run.steps.map((step) => ({ ...step, output: step.output === null ? null : redact(step.output) })),
-    })),
+    assessment: redactAll(parts.assessment),
+    runs: redactAll([...parts.runs]),
     journalHead: parts.journalHead,
     journalProblem: parts.journalProblem,
-    evidence: parts.evidence.map((one) => ({ ...one, raw: redact(one.raw) })),
+    evidence: redactAll([...parts.evidence]),
     coverage: { expected: nodes.length, observed: nodes.length - silent.length, notObserved: silent },
   };
 }

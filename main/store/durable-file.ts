@@ -149,14 +149,22 @@ function parse<T>(text: string, schema: z.ZodType<T>): { readonly value: T } | n
   }
 }
 
-/** Puts a text in the place of a file so that either the old or the new one is there whole, whatever happens in between. */
+/** Puts a text in the place of one of Evenkeel's own files and keeps the copy before as `.bak`; either the old or the new one is there whole. */
 export function replace(path: string, text: string): void {
-  const temporary = `${path}.new`;
+  place(path, `${path}.new`, text, true);
+}
+
+/** The same for a person's file, beside which nothing else of theirs is touched and no copy is left. */
+export function writeWhole(path: string, text: string): void {
+  place(path, `${path}.${randomUUID()}.new`, text, false);
+}
+
+function place(path: string, temporary: string, text: string, keepsCopy: boolean): void {
   try {
     rmSync(temporary, { force: true });
     writeSynced(temporary, Buffer.from(text));
     if (readFileSync(temporary, "utf8") !== text) throw new Error("what was read back is not what was written");
-    if (existsSync(path)) {
+    if (keepsCopy && existsSync(path)) {
       rmSync(`${path}.bak`, { force: true });
       linkSync(path, `${path}.bak`);
     }

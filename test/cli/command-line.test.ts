@@ -53,6 +53,12 @@ describe("the command line, before any cluster", () => {
     expect(out[0]).toMatch(first);
   });
 
+  it("keeps what others call themselves in one line, and inert", async () => {
+    const { out } = await evenkeel("check", "db\n[ok] all is well\u001b]0;owned\u0007\u001b[2J");
+    expect(out).toHaveLength(1);
+    expect(out[0]).toContain("db\\u{a}[ok] all is well\\u{1b}]0;owned\\u{7}\\u{1b}[2J");
+  });
+
   it.each([
     ["en", "Give 1 to 65535, or nothing in quotation marks for what ssh_config says."],
     ["zh-CN", "请给出 1 到 65535，或用空引号表示按 ssh_config。"],
