@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Assessment } from "../../contract/assessment";
 import type { Gives, RequestName, Takes } from "../../contract/channels";
 import type { PlanAnswer, RunRecord } from "../../contract/recovery";
+import type { Report } from "../../contract/report";
 import { createCore } from "../../main/core";
 import type { Core } from "../../main/core-port";
 import { noKeyStorage } from "../../main/store/secrets";
@@ -19,6 +20,8 @@ describe.skipIf(missing !== null)(`the main job on a real cluster ${missing ?? "
   let directory: string;
   let clusterId: string;
   let reportPath: string;
+  /** What goes on while the person chooses where a report goes. */
+  let whileChoosing: () => Promise<unknown> = () => Promise.resolve();
 
   beforeAll(async () => {
     lab = await startEmbeddedCluster();
@@ -35,7 +38,7 @@ describe.skipIf(missing !== null)(`the main job on a real cluster ${missing ?? "
       electron: "none",
       shell: {
         keyStorage: noKeyStorage,
-        chooseSavePath: () => Promise.resolve(reportPath),
+        chooseSavePath: () => whileChoosing().then(() => reportPath),
         chooseOpenPath: () => Promise.resolve(null),
       },
       sshConfigPath: lab.sshConfigPath,
@@ -243,5 +246,17 @@ describe.skipIf(missing !== null)(`the main job on a real cluster ${missing ?? "
     for (const told of ["Fail over", "Rejoin as standby", "pg_ctl promote", "done and verified", "keel-3"])
       expect(html).toContain(told);
     expect(html).not.toMatch(/<script|https?:\/\//);
+  });
+
+  it("writes a report of one reading, however long its name is thought about", async () => {
+    const before = await read();
+    whileChoosing = read;
+    await ask("report:export", { clusterId, format: "json", language: "en" });
+    const { report } = JSON.parse(readFileSync(reportPath, "utf8")) as { readonly report: Report };
+    expect(report.assessment.cycle).toBe(before.cycle + 1);
+    const takenAt = new Map(report.evidence.map((one) => [one.id, one.takenAt]));
+    expect(report.assessment.evidence.map(({ id }) => takenAt.get(id))).toEqual(
+      report.assessment.evidence.map((one) => one.takenAt),
+    );
   });
 });
