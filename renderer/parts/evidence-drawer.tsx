@@ -1,10 +1,10 @@
-import { Alert, Code, Drawer, Stack, Text } from "@mantine/core";
+import { Alert, Drawer, Stack, Text } from "@mantine/core";
 import { createContext, useContext, useState, type ReactElement, type ReactNode } from "react";
 import type { EvidenceDetail } from "../../contract/figure";
-import { visible } from "../../contract/visible";
 import { request } from "../api";
 import { useWords } from "../i18n/words";
 import { ask } from "../state/store";
+import { ShownCommand } from "./shown-command";
 
 const EvidenceContext = createContext<(evidenceId: string) => void>(() => undefined);
 
@@ -43,9 +43,9 @@ export function EvidenceDrawer({
             </Text>
             {detail.problem !== null && <Alert color="orange">{said(detail.problem)}</Alert>}
             <Text fw={600}>{word("ui/asked")}</Text>
-            <Code block>{visible(detail.ask)}</Code>
+            <ShownCommand text={detail.ask} />
             <Text fw={600}>{word("ui/answered")}</Text>
-            <Code block>{visible(detail.raw)}</Code>
+            <ShownCommand text={detail.raw} />
           </Stack>
         )}
       </Drawer>

@@ -224,9 +224,9 @@ export function HistoryChart(parts: {
         >
           <XAxis dataKey="atMs" type="number" domain={[parts.whole.fromMs, parts.whole.untilMs]} hide />
           <YAxis domain={[0, parts.ceiling > 0 ? parts.ceiling : 1]} hide />
-          {gaps.map((gap) => (
+          {gaps.map((gap, at) => (
             <ReferenceArea
-              key={gap.fromMs}
+              key={at}
               x1={gap.fromMs}
               x2={gap.untilMs}
               fill="var(--mantine-color-dimmed)"

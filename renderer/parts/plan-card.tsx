@@ -140,7 +140,7 @@ function ClaimList({ code, claims }: { readonly code: string; readonly claims: r
 export function RiskBadge({ risk }: { readonly risk: Risk }): ReactElement {
   const { word } = useWords();
   return (
-    <Badge variant="light" tt="none" color={risk === "R3" ? "red" : risk === "R2" ? "orange" : "blue"}>
+    <Badge variant="light" color={risk === "R3" ? "red" : risk === "R2" ? "orange" : "blue"}>
       {word(`ui/risk.${risk}`)}
     </Badge>
   );

@@ -21,7 +21,7 @@ function PlanStepCard({ number, step }: { readonly number: number; readonly step
   const { undo } = step;
   return (
     <Card withBorder padding="sm" component="li">
-      <Group justify="space-between" wrap="nowrap" align="start">
+      <Group justify="space-between" align="start" gap={4}>
         <Text fw={600}>
           {number}. {said(step.title)}
         </Text>
@@ -55,11 +55,11 @@ export function Where({
 }: Pick<PlanStep, "node" | "reachedAs" | "isConnected" | "runsAs">): ReactElement {
   const { word } = useWords();
   return (
-    <Group gap={6} wrap="nowrap">
-      <Badge variant="default" tt="none">
+    <Group gap={6}>
+      <Badge variant="default" className="whole-badge">
         {node}
       </Badge>
-      <Text size="sm" c="dimmed" style={{ whiteSpace: "nowrap" }}>
+      <Text size="sm" c="dimmed" style={{ overflowWrap: "anywhere" }}>
         {word(isConnected ? "ui/over" : "ui/over-configured", { login: reachedAs })} · {word("ui/as")} {runsAs}
       </Text>
     </Group>

@@ -50,7 +50,7 @@ export function RunCard({ run, isOpen, planUndo }: RunCardProps): ReactElement {
           <Text fw={650}>{word("ui/run-of", { action: run.action, target: run.target })}</Text>
           <RiskBadge risk={run.risk} />
         </Group>
-        <Badge variant={run.state === "in-doubt" ? "filled" : "light"} color={colours[run.state]} tt="none">
+        <Badge variant={run.state === "in-doubt" ? "filled" : "light"} color={colours[run.state]}>
           {word(`ui/run.${run.state}`)}
         </Badge>
       </Group>
@@ -130,7 +130,7 @@ function StepLine({ step, number }: { readonly step: RunStep; readonly number: n
         </Group>
         {reason !== null && <Text size="sm">{said(reason)}</Text>}
         <details>
-          <summary className="small">{word("ui/what-was-sent")}</summary>
+          <summary className="small">{word(startedAt === null ? "ui/what-is-to-be-sent" : "ui/what-was-sent")}</summary>
           <Where {...step.step} />
           <ShownCommand text={step.step.shown} />
           {output !== null && output.trim() !== "" && (

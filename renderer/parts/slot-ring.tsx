@@ -1,4 +1,4 @@
-import { Alert, Card, Group, Stack, Table, Text, Title } from "@mantine/core";
+import { Alert, Anchor, Card, Group, Stack, Table, Text, Title } from "@mantine/core";
 import { useId, type ReactElement } from "react";
 import type { SlotMap } from "../../contract/consistency";
 import { formatUnit } from "../../contract/format";
@@ -115,9 +115,9 @@ export function SlotRing({ map }: { readonly map: SlotMap }): ReactElement {
             </Text>
           ))}
           {evidence !== undefined && (
-            <Text component="button" type="button" className="figure" onClick={() => show(evidence)}>
+            <Anchor component="button" type="button" size="sm" ta="start" onClick={() => show(evidence)}>
               {word("ui/evidence")}
-            </Text>
+            </Anchor>
           )}
         </Stack>
       </Group>

@@ -44,8 +44,9 @@ export const useStore = create<Known>(() => ({
   damage: [],
 }));
 
+/** A refusal is about what was asked where it stands, and is not taken along. */
 export function go(place: Place): void {
-  useStore.setState({ place });
+  useStore.setState({ place, trouble: null });
 }
 
 /** What the core says of a run takes the place of what it said before. */

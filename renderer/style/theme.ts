@@ -1,4 +1,4 @@
-import { createTheme, type CSSVariablesResolver } from "@mantine/core";
+import { Badge, createTheme, Drawer, Modal, type CSSVariablesResolver } from "@mantine/core";
 
 export const theme = createTheme({
   fontFamily: 'system-ui, "Noto Sans", "Noto Sans CJK SC", sans-serif',
@@ -6,6 +6,12 @@ export const theme = createTheme({
   primaryShade: { light: 8, dark: 8 },
   autoContrast: true,
   luminanceThreshold: 0.3,
+  components: {
+    // What a badge says is often a sentence, and capitals are hard to read.
+    Badge: Badge.extend({ defaultProps: { tt: "none" } }),
+    Modal: Modal.extend({ styles: { title: { fontWeight: 650 } } }),
+    Drawer: Drawer.extend({ styles: { title: { fontWeight: 650 } } }),
+  },
   headings: { sizes: { h1: { fontSize: "1.6rem" } } },
 });
 

@@ -67,14 +67,16 @@ export function AddCluster({ isOpen, close }: { readonly isOpen: boolean; readon
         <Button onClick={() => void look()} loading={isLooking} disabled={host.trim() === ""}>
           {word("ui/find")}
         </Button>
-        {progress.length > 0 && (
-          <Stack gap={2} aria-live="polite">
-            {progress.map((line, at) => (
-              <Text key={at} size="sm">
-                {said(line)}
-              </Text>
-            ))}
-          </Stack>
+        {isLooking && progress.length > 0 && (
+          <div className="progress-lines">
+            <Stack gap={2} aria-live="polite">
+              {progress.map((line, at) => (
+                <Text key={at} size="sm">
+                  {said(line)}
+                </Text>
+              ))}
+            </Stack>
+          </div>
         )}
         {found?.problems.map((problem, at) => (
           <Alert key={at} color="orange">

@@ -37,8 +37,10 @@ function BalanceCard({ balance, clusterId }: { readonly balance: Balance; readon
           const value = amountOf(amount);
           return (
             <div key={member}>
-              <Group justify="space-between">
-                <Text size="sm">{member}</Text>
+              <Group justify="space-between" align="end" wrap="nowrap">
+                <Text size="sm" style={{ overflowWrap: "anywhere" }}>
+                  {member}
+                </Text>
                 <FigureText figure={amount} />
               </Group>
               {value === null ? (

@@ -29,13 +29,15 @@ export function ClusterView({ clusterId, page }: { readonly clusterId: string; r
   return (
     <EvidenceDrawer clusterId={clusterId}>
       <Stack>
-        <Group justify="space-between">
-          <Group>
-            <Title order={1}>{assessment.name}</Title>
+        <Group justify="space-between" align="start">
+          <Group flex="1 1 320px" miw={0}>
+            <Title order={1} style={{ overflowWrap: "anywhere" }}>
+              {assessment.name}
+            </Title>
             <LevelNowBadge seen={assessment} size="lg" />
             {assessment.unknowns > 0 && <span>{word("assess/unknowns", { count: assessment.unknowns })}</span>}
           </Group>
-          <Group>
+          <Group wrap="nowrap">
             <Age takenAt={assessment.takenAt} staleAfterMs={assessment.staleAfterMs} />
             <Button
               variant="default"

@@ -1,4 +1,4 @@
-import { Alert, Badge, Card, Group, SimpleGrid, Stack, Table, Text, Title } from "@mantine/core";
+import { Alert, Badge, Card, Group, Stack, Table, Text, Title } from "@mantine/core";
 import type { ReactElement } from "react";
 import type { Assessment } from "../../contract/assessment";
 import type { FactTable, WitnessTable } from "../../contract/consistency";
@@ -13,11 +13,11 @@ export function ConsistencyView({ assessment }: { readonly assessment: Assessmen
   const { witnesses, tables, maps } = assessment.consistency;
   return (
     <Stack>
-      <SimpleGrid cols={{ base: 1, md: 3 }}>
+      <div className="witnesses">
         {witnesses.map((one) => (
           <Witnesses key={one.claim} table={one} />
         ))}
-      </SimpleGrid>
+      </div>
       {maps.map((map) => (
         <SlotRing key={map.name} map={map} />
       ))}
@@ -48,7 +48,7 @@ function Witnesses({ table }: { readonly table: WitnessTable }): ReactElement {
               <Table.Td>
                 <FigureText figure={says} />
               </Table.Td>
-              <Table.Td style={{ whiteSpace: "nowrap" }}>
+              <Table.Td>
                 {agrees === null
                   ? `? ${word("ui/silent")}`
                   : agrees
@@ -77,28 +77,30 @@ function Facts({ table }: { readonly table: FactTable }): ReactElement {
       )}
       {table.rows.length === 0 && table.complete && <Text mt="xs">{word(`${table.name}.empty`)}</Text>}
       {table.rows.length > 0 && (
-        <Table mt="xs">
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>{word("ui/name")}</Table.Th>
-              {table.columns.map(({ name }) => (
-                <Table.Th key={name}>{word(name)}</Table.Th>
-              ))}
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {table.rows.map((row) => (
-              <Table.Tr key={row.subject}>
-                <Table.Th scope="row">{row.subject}</Table.Th>
-                {row.cells.map((cell, at) => (
-                  <Table.Td key={at}>
-                    <FigureText figure={cell} />
-                  </Table.Td>
+        <Table.ScrollContainer minWidth={300} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
+          <Table mt="xs">
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th>{word("ui/name")}</Table.Th>
+                {table.columns.map(({ name }) => (
+                  <Table.Th key={name}>{word(name)}</Table.Th>
                 ))}
               </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
+            </Table.Thead>
+            <Table.Tbody>
+              {table.rows.map((row) => (
+                <Table.Tr key={row.subject}>
+                  <Table.Th scope="row">{row.subject}</Table.Th>
+                  {row.cells.map((cell, at) => (
+                    <Table.Td key={at}>
+                      <FigureText figure={cell} />
+                    </Table.Td>
+                  ))}
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        </Table.ScrollContainer>
       )}
     </Card>
   );

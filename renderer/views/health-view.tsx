@@ -175,7 +175,7 @@ function FiguresOfOneKind({ names, rows }: FigureTable<Row>): ReactElement {
               <Table.Th scope="row" className="whole">
                 {row.name}
                 {row.notes?.map((note) => (
-                  <Text key={note} size="xs" c="dimmed" maw={240} style={{ whiteSpace: "normal" }}>
+                  <Text key={note} size="xs" c="dimmed" className="host-note">
                     {note}
                   </Text>
                 ))}

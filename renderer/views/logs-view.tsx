@@ -1,7 +1,7 @@
 import { Alert, Button, Checkbox, Code, Group, Loader, Select, Stack, Text, TextInput } from "@mantine/core";
 import { IconRefresh } from "@tabler/icons-react";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useRef, useState, type ReactElement } from "react";
+import { useEffect, useRef, useState, type CSSProperties, type ReactElement } from "react";
 import type { Assessment } from "../../contract/assessment";
 import type { LogLine, Logs } from "../../contract/logs";
 import { visible } from "../../contract/visible";
@@ -45,11 +45,12 @@ export function LogsView({ assessment }: { readonly assessment: Assessment }): R
           label={word("ui/log-filter")}
           value={filter.text}
           onChange={(event) => setFilter({ ...filter, text: event.currentTarget.value })}
-          flex={1}
+          flex="1 1 140px"
         />
         <Select
           label={word("ui/log-member")}
           placeholder={word("ui/log-all")}
+          w={150}
           data={assessment.members.map(({ member }) => member)}
           value={filter.member}
           onChange={(member) => setFilter({ ...filter, member })}
@@ -88,6 +89,7 @@ export function LogsView({ assessment }: { readonly assessment: Assessment }): R
 function Lines({ lines }: { readonly lines: readonly LogLine[] }): ReactElement {
   const { word } = useWords();
   const frame = useRef<HTMLDivElement>(null);
+  const memberWidth = Math.min(22, Math.max(...lines.map(({ member }) => member.length)) + 2);
   const rows = useVirtualizer({
     count: lines.length,
     getScrollElement: () => frame.current,
@@ -95,7 +97,14 @@ function Lines({ lines }: { readonly lines: readonly LogLine[] }): ReactElement 
     overscan: 20,
   });
   return (
-    <div ref={frame} className="log-lines" role="log" tabIndex={0} aria-label={word("ui/logs")}>
+    <div
+      ref={frame}
+      className="log-lines"
+      style={{ "--member-width": `${memberWidth}ch` } as CSSProperties}
+      role="log"
+      tabIndex={0}
+      aria-label={word("ui/logs")}
+    >
       <div style={{ height: rows.getTotalSize(), position: "relative" }}>
         {rows.getVirtualItems().map((row) => {
           const line = lines[row.index];
@@ -122,26 +131,26 @@ function Line({ line }: { readonly line: LogLine }): ReactElement {
   const { explanation } = line;
   return (
     <>
-      <Group gap="sm" wrap="nowrap" align="start">
-        <Text size="xs" c="dimmed" className="log-time">
-          {at}
-        </Text>
-        <Text size="xs" fw={600} className="log-member">
-          {line.member}
-        </Text>
+      <Text size="xs" c="dimmed" className="log-time">
+        {at}
+      </Text>
+      <Text size="xs" fw={600} className="log-member">
+        {line.member}
+      </Text>
+      <div>
         <Text size="xs" ff="monospace" className="log-text">
           {visible(line.text)}
         </Text>
-      </Group>
-      {explanation !== null && (
-        <Group gap="xs" pl={220} pb={6}>
-          <LevelBadge level={explanation.level} size="sm" />
-          <Text size="xs" fw={600}>
-            {word(explanation.code)}
-          </Text>
-          {has(`${explanation.code}.remedy`) && <Text size="xs">{word(`${explanation.code}.remedy`)}</Text>}
-        </Group>
-      )}
+        {explanation !== null && (
+          <Group gap="xs" pt={2} pb={6}>
+            <LevelBadge level={explanation.level} size="sm" />
+            <Text size="xs" fw={600}>
+              {word(explanation.code)}
+            </Text>
+            {has(`${explanation.code}.remedy`) && <Text size="xs">{word(`${explanation.code}.remedy`)}</Text>}
+          </Group>
+        )}
+      </div>
     </>
   );
 }

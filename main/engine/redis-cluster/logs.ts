@@ -12,9 +12,9 @@ export const redisClusterLogs: EngineLogs<typeof redisClusterSettings> = {
   timeOf: timeOfServerLine,
   patterns: [
     of("peer-failed", "degraded", /Marking node \S+ .*as failing \(quorum reached\)|FAIL message received from/),
-    of("peer-back", "watch", /Clear FAIL state for node/),
+    of("peer-back", "ok", /Clear FAIL state for node/),
     of("state-fail", "critical", /Cluster state changed: fail/),
-    of("state-ok", "watch", /Cluster state changed: ok/),
+    of("state-ok", "ok", /Cluster state changed: ok/),
     of("vote-denied", "watch", /Failover auth denied to/),
     of("vote-granted", "watch", /Failover auth granted to/),
     of("election-waits", "watch", /Start of election delayed|Needed quorum: .* votes received so far/),

@@ -14,7 +14,7 @@ export const redisSentinelLogs: EngineLogs<typeof redisSentinelSettings> = {
     of("switched", "watch", /\+switch-master /),
     of("objectively-down", "critical", /\+odown master /),
     of("subjectively-down", "watch", /\+sdown (?:master|slave|sentinel) /),
-    of("back", "watch", /-[so]down /),
+    of("back", "ok", /-[so]down /),
     of("no-majority", "critical", /-failover-abort-not-elected /),
     of("no-good-replica", "critical", /-failover-abort-no-good-slave /),
     of("failover-stuck", "degraded", /-failover-abort-slave-timeout |\+failover-end-for-timeout /),
