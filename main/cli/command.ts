@@ -239,7 +239,9 @@ async function add(
       tell(sentence("cli/added", { name: kept, members: cluster.members.map(({ member }) => member).join(", ") })),
     );
   }
-  return 0;
+  if (found.problems.length === 0) return 0;
+  parts.out(tell(sentence("cli/added-in-part", { count: found.problems.length })));
+  return 1;
 }
 
 function transportNamed({ parts, tell }: Context, name: string): Transport {

@@ -31,6 +31,8 @@ const rings = [
   { stepMs: 600_000, slots: 1_152 },
 ] as const;
 const flushEveryMs = rings[0].stepMs;
+const longestMs = Math.max(...rings.map(({ stepMs, slots }) => stepMs * slots));
+const sweepEveryMs = 3_600_000;
 
 const layout = `
   PRAGMA journal_mode = WAL;
@@ -80,6 +82,7 @@ export function createHistory(parts: HistoryParts): HistoryStore {
   let problem: Sentence | null = null;
   let moved: Sentence | null = null;
   let timer: NodeJS.Timeout | null = null;
+  let sweptAt = -Infinity;
 
   const opened = (): Promise<Open> => {
     opening ??= open(parts, (path) => (moved = sentence("store/history-damaged", { path }))).catch((error: unknown) => {
@@ -103,7 +106,9 @@ export function createHistory(parts: HistoryParts): HistoryStore {
     const batch = noted;
     noted = new Map();
     await attempt((store) => {
-      write(store, batch.values());
+      const isSweepDue = parts.nowMs() - sweptAt >= sweepEveryMs;
+      if (isSweepDue) sweptAt = parts.nowMs();
+      writeAll(store, [...batch.values()], isSweepDue ? sweptAt - longestMs : null);
       problem = null;
     });
   };
@@ -215,11 +220,50 @@ function moveAside(path: string, nowMs: number): string {
   return aside;
 }
 
+/**
+ * What has a place already before what needs a new one, each cluster for itself and, where that does not fit, each series: what is new in
+ * one cluster must not cost the others their points when the file is full. Not by savepoints, because a full file ends the whole
+ * transaction. Throws the last problem once everything was tried.
+ */
+function writeAll(store: Open, batch: readonly Noted[], sweepBeforeMs: number | null): void {
+  const problems: unknown[] = [];
+  const tried = (work: () => void, otherwise: (error: unknown) => void): void => {
+    try {
+      work();
+    } catch (error) {
+      otherwise(error);
+    }
+  };
+  const failed = (error: unknown): void => void problems.push(error);
+  if (sweepBeforeMs !== null) tried(() => sweep(store, sweepBeforeMs), failed);
+  const isKnown = ({ clusterId, series }: Noted): boolean => store.findSeries.get(clusterId, series) !== undefined;
+  const known = new Set(batch.filter(isKnown));
+  for (const part of [batch.filter((one) => known.has(one)), batch.filter((one) => !known.has(one))])
+    for (const ofCluster of groupedBy(part, ({ clusterId }) => clusterId))
+      tried(
+        () => write(store, ofCluster),
+        () => {
+          for (const ofSeries of groupedBy(ofCluster, ({ series }) => series))
+            tried(() => write(store, ofSeries), failed);
+        },
+      );
+  if (problems.length > 0) throw problems.at(-1);
+}
+
+function groupedBy(points: readonly Noted[], keyOf: (one: Noted) => string): Iterable<readonly Noted[]> {
+  const groups = new Map<string, Noted[]>();
+  for (const one of points) {
+    const group = groups.get(keyOf(one));
+    if (group === undefined) groups.set(keyOf(one), [one]);
+    else group.push(one);
+  }
+  return groups.values();
+}
+
 /** All or nothing: a crash in the middle leaves what was there before. */
-function write(store: Open, batch: Iterable<Noted>): void {
-  store.database.exec("BEGIN IMMEDIATE");
-  try {
-    for (const one of batch) {
+function write(store: Open, points: readonly Noted[]): void {
+  inTransaction(store, () => {
+    for (const one of points) {
       const id = idOf(store, one.clusterId, one.series);
       rings.forEach(({ stepMs, slots }, ring) => {
         const at = stepOf(one.atMs, stepMs);
@@ -227,6 +271,25 @@ function write(store: Open, batch: Iterable<Noted>): void {
         store.addToStep.run(id, ring, slot, at, one.low, one.high, one.total, one.count);
       });
     }
+  });
+}
+
+/** Series whose members or figures are long gone make room for others. */
+function sweep(store: Open, beforeMs: number): void {
+  inTransaction(store, () => {
+    store.database
+      .prepare(
+        "DELETE FROM series WHERE NOT EXISTS (SELECT 1 FROM step WHERE step.series = series.id AND step.at >= ?)",
+      )
+      .run(beforeMs);
+    store.database.exec("DELETE FROM step WHERE series NOT IN (SELECT id FROM series)");
+  });
+}
+
+function inTransaction(store: Open, work: () => void): void {
+  store.database.exec("BEGIN IMMEDIATE");
+  try {
+    work();
     store.database.exec("COMMIT");
   } catch (error) {
     // A full disk may have ended the transaction already.

@@ -199,6 +199,17 @@ describe.skipIf(cannotRun)("one node's trouble, as it is told", () => {
     expect(told).toBeLessThan(10);
   });
 
+  it("a host of a cluster that is added, where nothing listens: it is kept without it, and that is told", async () => {
+    trouble.configure("Port 1");
+    for (const [language, told] of [
+      ["en", /Added part-en: keel-1, keel-2\n.*1 not read/],
+      ["zh-CN", /已添加 part-zh-CN：keel-1, keel-2\n.*有 1 处未能读取/],
+    ] as const) {
+      const { code, said } = await evenkeel("add", "keel-1", "--name", `part-${language}`, "--language", language);
+      expect([code, said]).toEqual([1, expect.stringMatching(told)]);
+    }
+  });
+
   it("a name that nobody knows", async () => {
     trouble.configure("HostName keel-3.invalid");
     await expectTold({

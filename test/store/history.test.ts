@@ -139,6 +139,55 @@ describe("the history of figures", () => {
     await history.close();
   });
 
+  it("goes on with every series it has when it is full, whatever is new", async () => {
+    const history = openAt(60 * 4096);
+    const fill = async (): Promise<void> => {
+      for (let round = 0; round < 40; round += 1) {
+        for (let step = 0; step < 50; step += 1)
+          history.note(assessmentAt(start + step * 10_000, round, `cluster ${round}`));
+        await history.flush();
+      }
+    };
+    await fill();
+    const again = start + 3_600_000;
+    now = again + 1_000;
+    // The slots of the finest ring come round; the coarser ones have room in their pages.
+    history.note(assessmentAt(again, 7, "cluster 0"));
+    history.note(assessmentAt(again, null, "cluster 1"));
+    for (let step = 0; step < 300; step += 1) history.note(assessmentAt(again - step * 10_000, 1, "cluster new"));
+    const [first, second] = await Promise.all(
+      ["cluster 0", "cluster 1"].map((cluster) => history.read(cluster, [lag, cpu], again, 5_000)),
+    );
+    expect(first?.problem?.code).toBe("store/history-unwritable");
+    expect(first?.series.map(({ points }) => points.map(({ high }) => high))).toEqual([[7], [0.5]]);
+    expect(second?.series.map(({ points }) => points.map(({ high }) => high))).toEqual([[], [0.5]]);
+    await history.close();
+  });
+
+  it("drops the series of members that are long gone, and no other", async () => {
+    const series = (): number => {
+      const database = new DatabaseSync(path, { readOnly: true });
+      const { count } = database.prepare("SELECT count(*) AS count FROM series").get() as { count: number };
+      const { steps } = database.prepare("SELECT count(DISTINCT series) AS steps FROM step").get() as { steps: number };
+      database.close();
+      expect(steps).toBe(count);
+      return count;
+    };
+    const history = openAt();
+    history.note(assessmentAt(start, 1, "gone"));
+    history.note(assessmentAt(start, 1, "there"));
+    await history.flush();
+    expect(series()).toBe(6);
+    for (const day of [7, 9]) {
+      now = start + day * 24 * hourMs;
+      history.note(assessmentAt(now, 1, "there"));
+      await history.flush();
+      expect([day, series()]).toEqual([day, day < 8 ? 6 : 3]);
+    }
+    expect((await history.read("there", [lag], now - 8 * 24 * hourMs, 5_000)).series[0]?.points).toHaveLength(2);
+    await history.close();
+  });
+
   it("moves a damaged file aside, says so once, and begins anew", async () => {
     writeFileSync(path, Buffer.alloc(8_192, "not a database "));
     const history = openAt();
