@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Assessment } from "../../contract/assessment";
 import { zookeeper } from "../../main/engine/zookeeper";
@@ -40,14 +41,15 @@ describe.skipIf(why !== null)(`ZooKeeper on the lab ${why ?? ""}`, () => {
   const wellLeader = async (): Promise<string> =>
     leader(await console.until((seen) => isWell(seen) && leader(seen) !== ""));
 
-  async function recordCase(name: string, what: string): Promise<void> {
+  async function recordCase(name: string, what: string, betweenLooks?: () => Promise<void>): Promise<void> {
     if (!records) return;
     const recorder = openRecorder(lab.sshConfigPath);
     const about = {
       what,
       version: "3.8.0",
       origin: "three Debian 12 hosts of the lab",
-      withPrevious: name === "healthy",
+      withPrevious: name === "healthy" || betweenLooks !== undefined,
+      ...(betweenLooks !== undefined && { betweenLooks }),
     };
     await recorder.record(zookeeper, console.cluster(), name, about);
   }
@@ -108,7 +110,7 @@ describe.skipIf(why !== null)(`ZooKeeper on the lab ${why ?? ""}`, () => {
   it("live: zookeeper / H: shows connections, waiting requests, latency and the cache of answers", async () => {
     const { members } = await console.read();
     const names = members[0]?.figures.filter(({ figure }) => figure.state === "known").map(({ name }) => name);
-    for (const name of ["connections", "waiting", "latency", "longest", "watches", "throttled"])
+    for (const name of ["connections", "waiting", "latencySinceStart", "longest", "watches", "throttled"])
       expect(names).toContain(`zookeeper/figure.${name}`);
   });
 
@@ -295,11 +297,108 @@ describe.skipIf(why !== null)(`ZooKeeper on the lab ${why ?? ""}`, () => {
     await recordCase("garbled", "The port of one server is that of its SSH service.");
   });
 
+  /** Sessions of clients that send so many pings each; a new session is a write, which waits for the leader. */
+  const sessions = (host: string, count: number, pings: number): Promise<string> =>
+    lab.run(
+      host,
+      `for session in $(seq ${count}); do bash -c 'exec 3<>/dev/tcp/127.0.0.1/2181
+printf "\\0\\0\\0\\55\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\47\\20\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\20\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0" >&3
+head -c 41 <&3 >/dev/null
+for ping in $(seq ${pings}); do printf "\\0\\0\\0\\10\\377\\377\\377\\376\\0\\0\\0\\13"; done >&3
+head -c $((20 * ${pings})) <&3 >/dev/null' & done; wait`,
+    );
+  /** New sessions that wait until a leader, stopped before, goes on. */
+  async function stall(leading: string, follower: string): Promise<void> {
+    await lab.faults.hang(leading, "zookeeper");
+    const asked = sessions(follower, 3, 0);
+    await pause(1_500);
+    await lab.faults.resume(leading, "zookeeper");
+    await asked;
+  }
+
+  it("live: zookeeper / slow-answers: a stall is named by what was answered since the reading before, whatever the mean of the server's life", async () => {
+    const leading = await wellLeader();
+    const [follower = ""] = others(leading);
+    mend.push(() => lab.faults.resume(leading, "zookeeper"));
+    await sessions(follower, 1, 3_000);
+    await console.read();
+    await stall(leading, follower);
+    const seen = await console.until(has("zookeeper/LatencyHigh"));
+    expect(verdict(seen)).toContain("degraded zookeeper/LatencyHigh");
+    const mean = seen.members
+      .find(({ member }) => member === follower)
+      ?.figures.find(({ name }) => name === "zookeeper/figure.latencySinceStart")?.figure;
+    expect(mean?.state === "known" && Number(mean.value) < 10).toBe(true);
+    await recordCase("slow-answers", "After 3,000 quick answers the leader stood still for a moment.", () =>
+      stall(leading, follower),
+    );
+  });
+
+  /** Stops all servers, changes the files of their configuration and starts them; what was changed is put back afterwards. */
+  async function configureAll(script: string): Promise<void> {
+    const onAll = (words: string): Promise<string[]> => Promise.all(all.map((host) => lab.run(host, words)));
+    mend.push(async () => {
+      await onAll(
+        "systemctl stop zookeeper; cd /etc/zookeeper; rm -rf conf/*; cp -a conf.kept/. conf/; rm -r conf.kept",
+      );
+      await onAll("systemctl start zookeeper");
+    });
+    await onAll(
+      `systemctl stop zookeeper; cd /etc/zookeeper; mkdir conf.kept; cp -a conf/. conf.kept/; cd conf; ${script}`,
+    );
+    await onAll("systemctl start zookeeper");
+  }
+
+  it("live: zookeeper / observers: with the words refused observers are neither changed nor removed; of two voters none is stopped", async () => {
+    await configureAll(
+      "sed -i 's/^4lw.*/4lw.commands.whitelist=srvr/; s/^\\(server.3=[^;]*:3888\\)[^;]*/\\1:observer/' zoo.cfg*",
+    );
+    const wanted = all.map(() => "watch zookeeper/WordsRefused");
+    const seen = await console.until(
+      (now) => leader(now) !== "" && JSON.stringify(verdict(now)) === JSON.stringify(wanted),
+    );
+    const role = seen.members.find(({ member }) => member === "z3")?.role;
+    expect(role?.state === "known" ? role.value : role?.reason.code).toBe("zookeeper/role.observer");
+    await recordCase("observers", "The third server is an observer, and no server allows a word but srvr.");
+    for (const [action, target] of [
+      ["zookeeper/move-leadership", leader(seen)],
+      ["zookeeper/rolling-restart", "all"],
+    ] as const)
+      expect(await console.plan(action, target)).toMatchObject({
+        state: "refused",
+        objections: [{ code: "zookeeper/majority-at-risk" }],
+      });
+    expect(outcome(await console.recover("zookeeper/restart-server", "z3"))).toBe("done");
+  });
+
+  it("live: zookeeper / weights: how many may fail is not told by heads where votes have weights", async () => {
+    await configureAll(
+      "for file in $(grep -l ^server.1 zoo.cfg*); do printf '\\ngroup.1=1:2:3\\nweight.1=3\\nweight.2=1\\nweight.3=1\\n' >>$file; done",
+    );
+    const seen = await console.until((now) => leader(now) !== "" && verdict(now).length === 1);
+    expect(verdict(seen)).toEqual(["watch zookeeper/VotesWeighed"]);
+    expect(seen.tolerances[0]).toMatchObject({ has: null, tolerates: null });
+    const [follower = ""] = others(leader(seen));
+    expect(await console.plan("zookeeper/restart-server", follower)).toMatchObject({
+      state: "refused",
+      objections: [{ code: "zookeeper/votes-weighed" }],
+    });
+    await recordCase("weights", "The first server has three votes, the others one each.");
+  });
+
   it("live: zookeeper / lists-differ: a changed server list is named before a restart makes it count", async () => {
     await lab.run("z1", "sed -i.kept '/^server.3/d' $(readlink -f /etc/zookeeper/conf)/zoo.cfg*");
     mend.push(() => lab.run("z1", "cd $(readlink -f /etc/zookeeper/conf); for f in *.kept; do mv $f ${f%.kept}; done"));
     const seen = await console.until(has("zookeeper/ConfigurationChanged"));
     expect(verdict(seen)).toEqual(["degraded zookeeper/ConfigurationChanged"]);
+    expect(await console.plan("zookeeper/rolling-restart", "all")).toMatchObject({
+      state: "refused",
+      objections: [{ code: "zookeeper/files-differ" }],
+    });
+    const offered = seen.recoveries.find(({ action }) => action === "zookeeper/restart-server")?.targets ?? [];
+    expect(offered.find(({ target }) => target === "z1")?.objections).toContainEqual(
+      expect.objectContaining({ code: "zookeeper/files-differ" }),
+    );
     await recordCase(
       "lists-differ",
       "The third server was taken out of one server's configuration, and nothing restarted.",

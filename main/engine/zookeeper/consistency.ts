@@ -3,8 +3,8 @@ import type { Figure } from "../../../contract/figure";
 import { sentence } from "../../../contract/sentence";
 import { figureOf, known, missing } from "../figure-of";
 import { compareWitnesses } from "../witnesses";
-import { leaderOf, nameOf, serving, type EnsembleSnapshot, type Server } from "./snapshot";
-import { listText } from "./server-lines";
+import { fileOf, leaderOf, nameOf, serving, type EnsembleSnapshot, type Server } from "./snapshot";
+import { comparedTexts, listText, type ServerList } from "./server-lines";
 
 export function zookeeperConsistency(snapshot: EnsembleSnapshot): Consistency {
   const claim = (name: string, says: (server: Server) => Figure): WitnessTable =>
@@ -25,16 +25,23 @@ export function zookeeperConsistency(snapshot: EnsembleSnapshot): Consistency {
           acceptedEpoch === null ? sentence("zookeeper/epoch-unread") : String(acceptedEpoch),
         ),
       ),
-      claim("zookeeper/claim.servers", ({ list }) => figureOf(list, "text", listText)),
-      claim("zookeeper/claim.configuration", ({ disk }) =>
-        figureOf(disk, "text", ({ servers }) =>
-          servers.length === 0 ? sentence("zookeeper/no-server-lines") : listText(servers),
-        ),
+      claim("zookeeper/claim.servers", ({ list }) => figureOf(list, "text", (own) => comparableText(snapshot, own))),
+      claim("zookeeper/claim.configuration", (server) =>
+        figureOf(server.disk, "text", () => {
+          const file = fileOf(server);
+          return file === null || file.servers.length === 0 ? sentence("zookeeper/no-server-lines") : listText(file);
+        }),
       ),
     ],
     tables: [zxidTable(snapshot), serverTable(snapshot)],
     maps: [],
   };
+}
+
+/** What all the running servers tell, so that one that leaves out observers does not differ by that. */
+function comparableText({ servers }: EnsembleSnapshot, own: ServerList): string {
+  const all = servers.flatMap(({ list }) => (list.kind === "value" ? [list.value] : []));
+  return comparedTexts([own, ...all])[0] ?? "";
 }
 
 /** A leader says itself; whom a follower follows only the AdminServer tells. */
@@ -84,14 +91,14 @@ function serverTable(snapshot: EnsembleSnapshot): FactTable {
       { name: "zookeeper/column.address", unit: "text" },
       { name: "zookeeper/column.votes", unit: "flag" },
     ],
-    rows: (snapshot.listed ?? []).map(({ id, host, quorumPort, electionPort, role }) => ({
+    rows: (snapshot.listed?.servers ?? []).map(({ id, host, quorumPort, electionPort, role }) => ({
       subject: `${id} ${nameOf(snapshot, id)}`,
       cells: [
         known(`${host}:${quorumPort}:${electionPort}`, "text", from),
         known(role === "participant", "flag", from),
       ],
     })),
-    complete: snapshot.listed !== null,
+    complete: snapshot.listed?.isWhole === true,
     evidence,
   };
 }

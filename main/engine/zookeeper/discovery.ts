@@ -116,7 +116,7 @@ async function lookAt(access: NodeAccess, ask: DiscoveryAsk, process: HostProces
 
 async function runningList(ask: DiscoveryAsk, site: ZookeeperSite): Promise<readonly ListedServer[]> {
   try {
-    return parseConf(await ask.call(wordCall(site, "conf")));
+    return parseConf(await ask.call(wordCall(site, "conf"))).servers;
   } catch (error) {
     // A server that does not answer lists nobody; what is wrong with it was said by its first answer.
     void error;

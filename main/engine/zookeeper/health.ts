@@ -2,8 +2,11 @@ import type { FindingCode, Subject } from "../../../contract/health";
 import { sentence, type Fact } from "../../../contract/sentence";
 import type { HealthRule, Sighting } from "../engine";
 import {
+  answeredIn,
   epochOf,
+  fileOf,
   inSyncCounter,
+  isWeighed,
   leaderOf,
   leadersOf,
   nameOf,
@@ -14,7 +17,7 @@ import {
   type EnsembleSnapshot,
   type Server,
 } from "./snapshot";
-import { listText } from "./server-lines";
+import { comparedTexts, listText } from "./server-lines";
 
 const mebibyte = 1 << 20;
 const latencyWatchMs = 10;
@@ -150,7 +153,12 @@ export const zookeeperHealth: readonly Rule[] = [
         evidence: standingEvidence(snapshot),
       };
       if (!mayServeUnseen(snapshot)) return [sighting];
-      return [{ ...sighting, cannotTell: sentence("zookeeper/not-all-seen", { members: names(untold(snapshot)) }) }];
+      const members = names(untold(snapshot));
+      const cannotTell =
+        isWeighed(snapshot) && members === ""
+          ? sentence("zookeeper/votes-weighed")
+          : sentence("zookeeper/not-all-seen", { members });
+      return [{ ...sighting, cannotTell }];
     },
   },
   {
@@ -184,10 +192,10 @@ export const zookeeperHealth: readonly Rule[] = [
     level: "critical",
     find: (snapshot) => {
       const told = snapshot.servers.flatMap((server) =>
-        server.list.kind === "value" ? [{ server, text: listText(server.list.value) }] : [],
+        server.list.kind === "value" ? [{ server, list: server.list.value }] : [],
       );
-      if (new Set(told.map(({ text }) => text)).size < 2) return [];
-      const facts = { lists: told.map(({ server, text }) => `${server.member}: ${text}`).join("; ") };
+      if (new Set(comparedTexts(told.map(({ list }) => list))).size < 2) return [];
+      const facts = { lists: told.map(({ server, list }) => `${server.member}: ${listText(list)}`).join("; ") };
       return [{ subject: cluster, facts, evidence: told.map(({ server }) => server.list.evidence.id) }];
     },
   },
@@ -197,10 +205,9 @@ export const zookeeperHealth: readonly Rule[] = [
     // What the file says counts at the next start: two lists can then make two majorities.
     find: (snapshot) =>
       snapshot.servers.flatMap((server): readonly Sighting[] => {
-        if (snapshot.listed === null || server.disk.kind !== "value") return [];
-        const { servers: onDisk, closed } = server.disk.value;
-        if (closed.includes("configuration") || onDisk.length === 0) return [];
-        const [running, file] = [listText(snapshot.listed), listText(onDisk)];
+        const onDisk = fileOf(server);
+        if (snapshot.listed === null || onDisk === null || onDisk.servers.length === 0) return [];
+        const [running = "", file = ""] = comparedTexts([snapshot.listed, onDisk]);
         if (running === file) return [];
         const evidence = [server.disk.evidence.id, server.list.evidence.id];
         return [{ subject: member(server), facts: { member: server.member, running, file }, evidence }];
@@ -270,7 +277,7 @@ export const zookeeperHealth: readonly Rule[] = [
     level: "watch",
     find: (snapshot) => {
       const known = new Set(snapshot.servers.map(({ serverId }) => serverId));
-      return (snapshot.listed ?? [])
+      return (snapshot.listed?.servers ?? [])
         .filter(({ id }) => !known.has(id))
         .map(({ id, host }) => ({
           subject: { kind: "object", object: `server.${id}`, member: host },
@@ -279,11 +286,20 @@ export const zookeeperHealth: readonly Rule[] = [
         }));
     },
   },
-  each("zookeeper/ServerRemoved", "degraded", (server, { listed }) =>
-    listed !== null && server.serverId !== 0 && !listed.some(({ id }) => id === server.serverId)
-      ? { of: "list" }
-      : null,
-  ),
+  each("zookeeper/ServerRemoved", "degraded", (server, { listed }) => {
+    const isListed = listed?.servers.some(({ id }) => id === server.serverId) ?? true;
+    if (isListed || server.serverId === 0) return null;
+    // An observer is left out by who tells voters alone.
+    return listed?.isWhole === false && isObserver(server) ? null : { of: "list" };
+  }),
+  {
+    code: "zookeeper/VotesWeighed",
+    level: "watch",
+    find: (snapshot) =>
+      isWeighed(snapshot)
+        ? [{ subject: cluster, facts: {}, evidence: snapshot.servers.map(({ disk }) => disk.evidence.id) }]
+        : [],
+  },
   {
     code: "zookeeper/FollowersNotSynced",
     level: "degraded",
@@ -322,7 +338,17 @@ export const zookeeperHealth: readonly Rule[] = [
     const count = number("digest_mismatches_count")(server);
     return count !== null && count > 0 ? { facts: { count } } : null;
   }),
-  above("zookeeper/LatencyHigh", "latencyMs", number("avg_latency"), latencyWatchMs, latencyDegradedMs),
+  // `avg_latency` is a mean over the server's whole life, which a stall after weeks hardly moves.
+  above(
+    "zookeeper/LatencyHigh",
+    "latencyMs",
+    ({ since }) => {
+      const answered = since === null ? null : answeredIn(since);
+      return answered === null || answered.count === 0 ? null : answered.tookMs / answered.count;
+    },
+    latencyWatchMs,
+    latencyDegradedMs,
+  ),
   above("zookeeper/RequestsWaiting", "waiting", number("outstanding_requests"), outstandingWatch, outstandingDegraded),
   above(
     "zookeeper/FsyncSlow",
@@ -361,6 +387,12 @@ export const zookeeperHealth: readonly Rule[] = [
   }),
   each("zookeeper/KeepsRestarting", "degraded", (server) => (server.keepsRestarting ? { of: "liveness" } : null)),
 ];
+
+/** By what it says, else by its file. */
+function isObserver(server: Server): boolean {
+  const own = fileOf(server)?.servers.find(({ id }) => id === server.serverId);
+  return isIn(server, "observer") || own?.role === "observer";
+}
 
 function member(server: Server): Subject {
   return { kind: "member", member: server.member };

@@ -3,7 +3,7 @@ import type { NamedFigure } from "../../../contract/health";
 import { sentence } from "../../../contract/sentence";
 import type { EngineMember } from "../engine";
 import { figureOf, known, missing, nothing } from "../figure-of";
-import type { EnsembleSnapshot, Server } from "./snapshot";
+import { answeredIn, type EnsembleSnapshot, type Server } from "./snapshot";
 
 /** One entry a server, with the figures of the members table. */
 export function zookeeperMembers({ servers }: EnsembleSnapshot): readonly EngineMember[] {
@@ -45,7 +45,8 @@ function figuresOf(server: Server): readonly NamedFigure[] {
     { name: "zookeeper/figure.synced", figure: syncedFigure(server) },
     measured("connections", "count", "num_alive_connections"),
     measured("waiting", "count", "outstanding_requests"),
-    measured("latency", "duration", "avg_latency"),
+    { name: "zookeeper/figure.latency", figure: latencyFigure(server) },
+    measured("latencySinceStart", "duration", "avg_latency"),
     measured("longest", "duration", "max_latency"),
     { name: "zookeeper/figure.fsync", figure: fsyncFigure(server) },
     measured("watches", "count", "watch_count"),
@@ -68,6 +69,15 @@ function syncedFigure(server: Server): Figure {
   return server.standing.kind === "leader"
     ? measuredFigure(server, "count", "synced_followers")
     : figureOf(server.measured, "count", () => nothing(sentence("zookeeper/not-the-leader")));
+}
+
+function latencyFigure({ since, measured }: Server): Figure {
+  return figureOf(measured, "duration", () => {
+    if (since === null) return sentence("zookeeper/needs-two-readings");
+    const answered = answeredIn(since);
+    if (answered === null) return sentence("zookeeper/not-measured");
+    return answered.count === 0 ? nothing(sentence("zookeeper/nothing-happened")) : answered.tookMs / answered.count;
+  });
 }
 
 function fsyncFigure({ since, measured }: Server): Figure {

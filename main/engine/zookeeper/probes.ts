@@ -4,7 +4,7 @@ import { parseJsonObject, type JsonObject } from "../../probe/parse/json";
 import { NotThere, ParseError, type Probe } from "../../probe/probe";
 import { quote } from "../../ssh/quote";
 import { livenessScript, parseLiveness, type Liveness } from "../process-liveness";
-import { serversIn, type ListedServer } from "./server-lines";
+import { serversIn, type ListedServer, type ServerList } from "./server-lines";
 import { adminLogin, wordCall, type ZookeeperSite } from "./settings";
 
 /** What the port says of a server that has no majority behind it; it goes on to answer `imok` (3.4 to 3.9). */
@@ -127,15 +127,15 @@ export function parseRuok(text: string): true {
 }
 
 /** The servers of the ensemble as a running server counts them; asked with `conf`. */
-export function parseConf(text: string): readonly ListedServer[] {
-  return serversIn(answered("the server list", text));
+export function parseConf(text: string): ServerList {
+  return { servers: serversIn(answered("the server list", text)), isWhole: true };
 }
 
-/** The same from `/commands/voting_view`, which leaves out observers; used where `conf` is refused. */
-export function parseVotingView(text: string): readonly ListedServer[] {
+/** The same from `/commands/voting_view`, which leaves out observers, groups and weights; used where `conf` is refused. */
+export function parseVotingView(text: string): ServerList {
   const what = "the voting servers";
   const config = adminBody(what, text).object("current_config");
-  return config
+  const servers = config
     .names()
     .map((id) => {
       const server = config.object(id);
@@ -149,9 +149,12 @@ export function parseVotingView(text: string): readonly ListedServer[] {
         quorumPort: Number(port),
         electionPort: Number(/:(\d+)$/.exec(election ?? "")?.[1] ?? 0),
         role: "participant" as const,
+        group: null,
+        weight: null,
       };
     })
     .sort((one, other) => one.id - other.id);
+  return { servers, isWhole: false };
 }
 
 /** `{"is_leader":false,"leader_id":3,"leader_ip":"10.77.0.53","command":"leader","error":null}` */
@@ -189,7 +192,7 @@ file=${quote([configFile])}
 for round in 1 2; do
  [ -n "$file" ] || break
  next=; if [ -r "$file" ]; then while read -r line || [ -n "$line" ]; do
-  case $line in server.*) echo "$line";; dynamicConfigFile=*) next=\${line#dynamicConfigFile=};; esac
+  case $line in server.*|group.*|weight.*) echo "$line";; dynamicConfigFile=*) next=\${line#dynamicConfigFile=};; esac
  done <"$file"; else echo "closed configuration"; fi
  file=$next
 done`;
@@ -223,11 +226,11 @@ export function parseOnDisk(text: string): OnDisk {
 export interface ZookeeperProbes extends Readonly<Record<string, Probe<unknown>>> {
   readonly mntr: Probe<Monitored>;
   readonly srvr: Probe<Served>;
-  readonly conf: Probe<readonly ListedServer[]>;
+  readonly conf: Probe<ServerList>;
   readonly ruok: Probe<true>;
   readonly monitor: Probe<Monitored>;
   readonly leader: Probe<number>;
-  readonly votingView: Probe<readonly ListedServer[]>;
+  readonly votingView: Probe<ServerList>;
   readonly lastSnapshot: Probe<number>;
   readonly disk: Probe<OnDisk>;
   readonly liveness: Probe<Liveness>;

@@ -5,6 +5,16 @@ export interface ListedServer {
   readonly quorumPort: number;
   readonly electionPort: number;
   readonly role: "participant" | "observer";
+  /** Where votes are counted by groups and weights, its own; null where a configuration names none. */
+  readonly group: number | null;
+  readonly weight: number | null;
+}
+
+/** The servers that somebody counts. */
+export interface ServerList {
+  readonly servers: readonly ListedServer[];
+  /** False where who tells it leaves out observers, groups and weights. */
+  readonly isWhole: boolean;
 }
 
 /**
@@ -25,23 +35,55 @@ export function parseServerLine(line: string): ListedServer | null {
     quorumPort: Number(quorumPort),
     electionPort: Number(electionPort),
     role: /:observer\b/.test(rest) ? "observer" : "participant",
+    group: null,
+    weight: null,
   };
 }
 
-/** The servers named in a text, in the order of their ids. */
+/**
+ * The servers named in a text, in the order of their ids, with what further lines say of their votes.
+ * ```
+ * group.1=1:2:3
+ * weight.2=0
+ * ```
+ */
 export function serversIn(text: string): readonly ListedServer[] {
-  return text
-    .split("\n")
+  const lines = text.split("\n").map((line) => line.trim());
+  const groups = new Map<number, number>();
+  const weights = new Map<number, number>();
+  for (const line of lines) {
+    const [, group, ids] = /^group\.(\d+)\s*=\s*([\d:]+)$/.exec(line) ?? [];
+    for (const id of ids?.split(":") ?? []) groups.set(Number(id), Number(group));
+    const [, id, weight] = /^weight\.(\d+)\s*=\s*(\d+)$/.exec(line) ?? [];
+    if (id !== undefined) weights.set(Number(id), Number(weight));
+  }
+  return lines
     .flatMap((line) => parseServerLine(line) ?? [])
+    .map((server) => ({ ...server, group: groups.get(server.id) ?? null, weight: weights.get(server.id) ?? null }))
     .sort((one, other) => one.id - other.id);
 }
 
-/** Equal for lists that name the same servers in the same roles. */
-export function listText(servers: readonly ListedServer[]): string {
-  return servers
-    .map(
-      ({ id, host, quorumPort, electionPort, role }) =>
-        `${id}=${host}:${quorumPort}:${electionPort}${role === "observer" ? ":observer" : ""}`,
-    )
-    .join(" ");
+/** Names all that tells two lists apart: the servers, their roles and how their votes are counted. */
+export function listText({ servers }: ServerList): string {
+  return servers.map(serverText).join(" ");
+}
+
+function serverText({ id, host, quorumPort, electionPort, role, group, weight }: ListedServer): string {
+  const address = `${id}=${host}:${quorumPort}:${electionPort}`;
+  return [
+    role === "observer" ? `${address}:observer` : address,
+    ...(group === null ? [] : [`(group ${group})`]),
+    ...(weight === null ? [] : [`(weight ${weight})`]),
+  ].join(" ");
+}
+
+/** Equal for equal lists, in their order. Where one of them is not whole, what it leaves out is compared in none. */
+export function comparedTexts(lists: readonly ServerList[]): readonly string[] {
+  if (lists.every(({ isWhole }) => isWhole)) return lists.map(listText);
+  return lists.map(({ servers }) =>
+    servers
+      .filter(({ role }) => role === "participant")
+      .map((server) => serverText({ ...server, group: null, weight: null }))
+      .join(" "),
+  );
 }

@@ -4,7 +4,7 @@ import type { Reading } from "../../probe/probe";
 import type { MemberReadings } from "../engine";
 import { keepsRestarting, type Liveness } from "../process-liveness";
 import type { Monitored, OnDisk, Served, ZookeeperProbes } from "./probes";
-import type { ListedServer } from "./server-lines";
+import type { ListedServer, ServerList } from "./server-lines";
 import type { ZookeeperSite, zookeeperSettings } from "./settings";
 
 /**
@@ -30,7 +30,7 @@ export interface Server {
   /** From `mntr`, or from the AdminServer where the word is refused. */
   readonly measured: Reading<Monitored>;
   /** What the running server counts, from `conf`, or from the AdminServer where the word is refused. */
-  readonly list: Reading<readonly ListedServer[]>;
+  readonly list: Reading<ServerList>;
   readonly mntr: Reading<Monitored>;
   readonly srvr: Reading<Served>;
   readonly ruok: Reading<true>;
@@ -51,7 +51,7 @@ export interface Since {
 export interface EnsembleSnapshot {
   readonly servers: readonly Server[];
   /** The list of the server that serves with the newest epoch, else of any that tells; null where nobody could be asked. */
-  readonly listed: readonly ListedServer[] | null;
+  readonly listed: ServerList | null;
 }
 
 type Readings = MemberReadings<typeof zookeeperSettings, ZookeeperProbes>;
@@ -124,6 +124,14 @@ function sinceOf(before: Reading<Monitored>, now: Reading<Monitored>): Since | n
   };
 }
 
+/** What was answered since the reading before, and how long all of it took; null where this version does not tell. */
+export function answeredIn(since: Since): { readonly count: number; readonly tookMs: number } | null {
+  const [reads, updates] = [since.grown("cnt_readlatency"), since.grown("cnt_updatelatency")];
+  const [readMs, updateMs] = [since.grown("sum_readlatency"), since.grown("sum_updatelatency")];
+  if (reads === null || updates === null || readMs === null || updateMs === null) return null;
+  return { count: reads + updates, tookMs: readMs + updateMs };
+}
+
 /**
  * The epoch a server takes part in, as it keeps it on its disk. Its last transaction may be of an earlier one for as long as nothing is
  * written (3.8), so that stands in only where the disk may not be read.
@@ -134,9 +142,14 @@ export function epochOf({ disk, srvr }: Server): number | null {
 }
 
 /** With nobody serving, the configuration on disk still tells who is counted. */
-function listedOnDisk(servers: readonly Server[]): readonly ListedServer[] | null {
-  const found = servers.find(({ disk }) => disk.kind === "value" && disk.value.servers.length > 0);
-  return found?.disk.kind === "value" ? found.disk.value.servers : null;
+function listedOnDisk(servers: readonly Server[]): ServerList | null {
+  return servers.flatMap((server) => fileOf(server) ?? []).find((list) => list.servers.length > 0) ?? null;
+}
+
+/** The list that counts at its next start; empty for a standalone server, null where its configuration could not be read. */
+export function fileOf({ disk }: Server): ServerList | null {
+  if (disk.kind !== "value" || disk.value.closed.includes("configuration")) return null;
+  return { servers: disk.value.servers, isWhole: true };
 }
 
 export type Serving = Server & {
@@ -162,13 +175,19 @@ function newestFirst(one: Server, other: Server): number {
 }
 
 export function votersOf({ listed }: EnsembleSnapshot): readonly ListedServer[] {
-  return (listed ?? []).filter(({ role }) => role === "participant");
+  return (listed?.servers ?? []).filter(({ role }) => role === "participant");
 }
 
-/** A majority of the voters that are configured; those that are dead count. */
+/** A majority of the voters that are configured; those that are dead count. Null also where votes are not counted by heads. */
 export function quorumOf(snapshot: EnsembleSnapshot): number | null {
   const voters = votersOf(snapshot).length;
-  return voters === 0 ? null : Math.floor(voters / 2) + 1;
+  return voters === 0 || isWeighed(snapshot) ? null : Math.floor(voters / 2) + 1;
+}
+
+/** Somebody tells groups or weights; a list that is not whole may leave out what a file says. */
+export function isWeighed({ listed, servers }: EnsembleSnapshot): boolean {
+  const told = [listed, ...servers.map(fileOf)].flatMap((list) => list?.servers ?? []);
+  return told.some(({ group, weight }) => group !== null || weight !== null);
 }
 
 /** Servers of which it cannot be told what they are. A stopped or hung one was looked at. */
@@ -214,5 +233,5 @@ export function serverIn(snapshot: EnsembleSnapshot, member: string): Server | n
 /** The inventory's name of a server by its number, else where it is listed. */
 export function nameOf(snapshot: EnsembleSnapshot, id: number): string {
   const own = snapshot.servers.find(({ serverId }) => serverId === id)?.member;
-  return own ?? snapshot.listed?.find((server) => server.id === id)?.host ?? String(id);
+  return own ?? snapshot.listed?.servers.find((server) => server.id === id)?.host ?? String(id);
 }

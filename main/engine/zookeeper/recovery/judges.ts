@@ -2,6 +2,8 @@ import { sentence, type Fact, type Sentence } from "../../../../contract/sentenc
 import type { Claim, Judge } from "../../engine";
 import { controlOf } from "../../service";
 import {
+  fileOf,
+  isWeighed,
   leaderOf,
   leadersOf,
   quorumOf,
@@ -13,7 +15,7 @@ import {
   type Server,
   type Standing,
 } from "../snapshot";
-import { listText } from "../server-lines";
+import { comparedTexts, listText } from "../server-lines";
 
 type Facts = Readonly<Record<string, Fact>>;
 
@@ -113,6 +115,7 @@ export function allInSync(now: EnsembleSnapshot): Sentence | null {
 
 /** The voters in sync make a majority also when this one does not. */
 export function majorityWithout(now: EnsembleSnapshot, member: string): Sentence | null {
+  if (isWeighed(now)) return sentence("zookeeper/votes-weighed");
   const needs = quorumOf(now);
   const others = voting(now).filter((server) => server.member !== member).length;
   return needs !== null && others >= needs
@@ -132,19 +135,52 @@ export function controlObjections(server: Server): readonly Sentence[] {
     : [];
 }
 
-/** A server that runs on another list must not be restarted among the others by a button. */
-export function listObjections({ servers }: EnsembleSnapshot): readonly Sentence[] {
-  const told = servers.flatMap(({ list }) => (list.kind === "value" ? [listText(list.value)] : []));
-  return new Set(told).size > 1 ? [sentence("zookeeper/lists-differ")] : [];
+/**
+ * Why a start of these servers could make two lists count. One whose file names what the others run with changes nothing; where it names
+ * another, the file of every server must be seen to name that one.
+ */
+export function listObjections({ servers }: EnsembleSnapshot, started: readonly Server[]): readonly Sentence[] {
+  const running = servers.flatMap(({ list }) => (list.kind === "value" ? [list.value] : []));
+  if (new Set(comparedTexts(running)).size > 1) return [sentence("zookeeper/lists-differ")];
+  const unread = started.filter((server) => fileOf(server) === null);
+  if (unread.length > 0) return unread.map(({ member }) => sentence("zookeeper/file-not-read", { member }));
+  const [told] = running;
+  const startedFiles = started.flatMap((server) => fileOf(server) ?? []);
+  if (told !== undefined && new Set(comparedTexts([told, ...startedFiles])).size === 1) return [];
+  const files = servers.flatMap((server) => {
+    const list = fileOf(server);
+    return list === null ? [] : [{ server, list }];
+  });
+  if (new Set(comparedTexts(files.map(({ list }) => list))).size > 1) {
+    const lists = files.map(({ server, list }) => `${server.member}: ${listText(list)}`).join("; ");
+    return [sentence("zookeeper/files-differ", { lists })];
+  }
+  // With nobody to tell what counts now, a server is no worse started than left to its host's next boot; the plan warns of what is unseen.
+  return told === undefined
+    ? []
+    : unseenFiles(servers).map((member) => sentence("zookeeper/file-not-read", { member }));
 }
 
-/** A restart makes a configuration count that was changed since the last one. */
+function unseenFiles(servers: readonly Server[]): readonly string[] {
+  return servers.filter((server) => fileOf(server) === null).map(({ member }) => member);
+}
+
+/** A restart makes a configuration count that was changed since the last one, or that of others which could not be seen. */
 export function changedWarnings(snapshot: EnsembleSnapshot, members: readonly string[]): readonly Sentence[] {
   const leader = leaderOf(snapshot);
-  const running = leader?.list.kind === "value" ? listText(leader.list.value) : null;
-  return snapshot.servers
-    .filter(({ member }) => members.includes(member))
-    .filter(({ disk }) => disk.kind === "value" && disk.value.servers.length > 0)
-    .filter(({ disk }) => running !== null && disk.kind === "value" && listText(disk.value.servers) !== running)
-    .map(({ member }) => sentence("zookeeper/warning.configuration-changed", { member }));
+  const running = leader?.list.kind === "value" ? leader.list.value : null;
+  const isChanged = (server: Server): boolean => {
+    const file = fileOf(server);
+    if (running === null || file === null || file.servers.length === 0) return false;
+    return new Set(comparedTexts([running, file])).size > 1;
+  };
+  const unseen = unseenFiles(snapshot.servers);
+  return [
+    ...snapshot.servers
+      .filter((server) => members.includes(server.member) && isChanged(server))
+      .map(({ member }) => sentence("zookeeper/warning.configuration-changed", { member })),
+    ...(running === null && unseen.length > 0
+      ? [sentence("zookeeper/warning.files-unseen", { members: unseen.join(", ") })]
+      : []),
+  ];
 }

@@ -1,7 +1,15 @@
 import { sentence } from "../../../../contract/sentence";
 import type { RecoveryAction } from "../../engine";
 import { leaderOf, leadersOf, serverIn, type EnsembleSnapshot } from "../snapshot";
-import { allInSync, changedWarnings, controlObjections, holds, layoutOf, listObjections } from "./judges";
+import {
+  allInSync,
+  changedWarnings,
+  controlObjections,
+  holds,
+  layoutOf,
+  listObjections,
+  majorityWithout,
+} from "./judges";
 import { nothingToDo, startServer, stopServer } from "./steps";
 
 /** ZooKeeper has no command for it: the leader is stopped, the others elect one of theirs, and it comes back as a follower. */
@@ -12,9 +20,10 @@ export const moveLeadership: RecoveryAction<EnsembleSnapshot> = {
   verifyWithinMs: 60_000,
 
   objections: (snapshot) => {
-    const sync = allInSync(snapshot);
-    if (leadersOf(snapshot).length !== 1) return [sentence("zookeeper/no-sole-leader")];
-    return [...listObjections(snapshot), ...(sync === null ? [] : [sync])];
+    const leader = leaderOf(snapshot);
+    if (leader === null || leadersOf(snapshot).length !== 1) return [sentence("zookeeper/no-sole-leader")];
+    const reasons = [allInSync(snapshot), majorityWithout(snapshot, leader.member)].filter((one) => one !== null);
+    return [...listObjections(snapshot, [leader]), ...reasons];
   },
   targets: (snapshot) => {
     const leader = leaderOf(snapshot);
@@ -27,7 +36,11 @@ export const moveLeadership: RecoveryAction<EnsembleSnapshot> = {
     const goal = [holds.anotherLeads(target), holds.serves(target), holds.allInSync()];
     return {
       steps: [
-        stopServer(server, [holds.leads(target), holds.allInSync()], [holds.anotherLeads(target)]),
+        stopServer(
+          server,
+          [holds.leads(target), holds.allInSync(), holds.majorityWithout(target)],
+          [holds.anotherLeads(target)],
+        ),
         startServer(server, goal),
       ],
       warnings: [sentence("zookeeper/warning.election", { member: target }), ...changedWarnings(snapshot, [target])],

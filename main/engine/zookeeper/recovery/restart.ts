@@ -49,7 +49,7 @@ function objectionsTo(snapshot: EnsembleSnapshot, server: Server): readonly Sent
     case "stopped":
     case "hung":
     case "waiting":
-      return [...always, ...listObjections(snapshot)];
+      return [...always, ...listObjections(snapshot, [server])];
     case "leader":
       return [...always, sentence("zookeeper/is-the-leader", { member })];
     case "standalone":
@@ -58,7 +58,7 @@ function objectionsTo(snapshot: EnsembleSnapshot, server: Server): readonly Sent
     case "observer":
     case "read-only": {
       const risk = majorityWithout(snapshot, member);
-      return [...always, ...listObjections(snapshot), ...(risk === null ? [] : [risk])];
+      return [...always, ...listObjections(snapshot, [server]), ...(risk === null ? [] : [risk])];
     }
   }
 }

@@ -11,8 +11,7 @@ export const resyncServer: RecoveryAction<EnsembleSnapshot> = {
   answers: ["zookeeper/DigestMismatch", "zookeeper/UnrecoverableErrors"],
   verifyWithinMs: 120_000,
 
-  objections: (snapshot) =>
-    leadersOf(snapshot).length === 1 ? listObjections(snapshot) : [sentence("zookeeper/no-sole-leader")],
+  objections: (snapshot) => (leadersOf(snapshot).length === 1 ? [] : [sentence("zookeeper/no-sole-leader")]),
   targets: (snapshot) =>
     snapshot.servers.map((server) => ({ target: server.member, objections: objectionsTo(snapshot, server) })),
 
@@ -40,7 +39,7 @@ export const resyncServer: RecoveryAction<EnsembleSnapshot> = {
 
 function objectionsTo(snapshot: EnsembleSnapshot, server: Server): readonly Sentence[] {
   const { member, standing, disk } = server;
-  const reasons: Sentence[] = [...controlObjections(server)];
+  const reasons: Sentence[] = [...controlObjections(server), ...listObjections(snapshot, [server])];
   if (standing.kind === "leader") reasons.push(sentence("zookeeper/is-the-leader", { member }));
   if (standing.kind === "unseen" || standing.kind === "refusing")
     reasons.push(sentence("zookeeper/not-read", { member }));

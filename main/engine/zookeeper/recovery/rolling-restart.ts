@@ -26,7 +26,7 @@ export const rollingRestart: RecoveryAction<EnsembleSnapshot> = {
     const leader = leaderOf(snapshot);
     if (leader === null || leadersOf(snapshot).length !== 1) return [sentence("zookeeper/no-sole-leader")];
     const reasons = [allInSync(snapshot), majorityWithout(snapshot, leader.member)].filter((one) => one !== null);
-    return [...listObjections(snapshot), ...reasons, ...snapshot.servers.flatMap(controlObjections)];
+    return [...listObjections(snapshot, snapshot.servers), ...reasons, ...snapshot.servers.flatMap(controlObjections)];
   },
   targets: () => [{ target: everyone, objections: [] }],
 
