@@ -13,7 +13,7 @@ import { startLab, type Lab } from "../lab/start-lab";
 import { openConsole, type Console } from "../live/console";
 import { openRecorder } from "./recorder";
 
-/** Records the cases of Redis Cluster from real ones: `npx tsx test/engine/record-redis-cluster.ts [members|troubles|limits|one-host]`. */
+/** Records the cases of Redis Cluster from real ones: `npx tsx test/engine/record-redis-cluster.ts [members|troubles|limits|aged|refusals|one-host]`. */
 const wanted = process.argv.slice(2);
 const redis = "redis-server";
 
@@ -286,6 +286,109 @@ async function limitingAll(lab: Lab, bench: Bench): Promise<void> {
   await lab.faults.limitNoRate(lagging);
 }
 
+/** Replicas that should not take over: one whose link was lost long ago, and one that was never linked. */
+async function agingAll(lab: Lab, bench: Bench): Promise<void> {
+  const { console: seat, keep } = bench;
+  const { all, cli, well, copyOf } = handsOn(lab, bench);
+  await well();
+  await lab.run("r1", "for i in $(seq 300); do echo set key:$i $i; done | redis-cli -c >/dev/null");
+  const copy = await copyOf("r1");
+  await Promise.all(all.map((host) => cli(host, "config set cluster-replica-no-failover yes")));
+  await cli(copy, "config set repl-timeout 12");
+  await cli(copy, "config set cluster-replica-validity-factor 1");
+  await lab.faults.partition([copy], ["r1"]);
+  await seat.until(
+    ({ findings }) =>
+      findings.some(
+        ({ code, facts }) => code === "redis-cluster/ReplicaLinkDown" && Number(facts["sinceMs"] ?? 0) > 20_000,
+      ),
+    90_000,
+  );
+  await lab.faults.kill("r1", redis);
+  await seat.until((now) => says("ShardWithoutMaster")(now) && says("PeerFailed")(now));
+  await keep(
+    "replica-stale",
+    `the replica ${copy} was cut off from r1 for longer than its validity factor of 1 allows, and then r1 was killed`,
+  );
+  await lab.faults.kill(copy, redis);
+  await lab.run(copy, "rm -rf /var/lib/redis/appendonlydir /var/lib/redis/dump.rdb");
+  await lab.faults.revive(copy, redis);
+  await seat.until(({ members }) =>
+    members.some(
+      ({ member, role }) => member === copy && role.state === "known" && role.value === "redis-cluster/role.replica",
+    ),
+  );
+  await keep("replica-never-linked", `r1 is dead, and its only replica ${copy} was started anew without its files`);
+  await lab.faults.healPartitions();
+  await lab.faults.revive("r1", redis);
+  await Promise.all(all.map((host) => cli(host, "config set cluster-replica-no-failover no")));
+  await well();
+}
+
+/** Servers that answer and refuse: writes for want of replicas or memory, and all slots of a master that is cut off. */
+async function refusingAll(lab: Lab, bench: Bench): Promise<void> {
+  const { console: seat, keep } = bench;
+  const { all, cli, idOf, well } = handsOn(lab, bench);
+  await well();
+  await lab.run("r1", "for i in $(seq 300); do echo set key:$i $i; done | redis-cli -c >/dev/null");
+  const used = async (host: string): Promise<number> =>
+    Number(/used_memory:(\d+)/.exec(await cli(host, "info memory"))?.[1]);
+  await cli("r1", "config set min-replicas-to-write 2");
+  await cli("r2", `config set maxmemory ${Math.round((await used("r2")) * 0.9)}`);
+  await cli("r3", "config set maxmemory-policy volatile-lru");
+  await cli("r3", `config set maxmemory ${Math.round((await used("r3")) * 0.9)}`);
+  await pause(1_000);
+  await keep(
+    "writes-refused",
+    "r1 wants two replicas and has one; r2 and r3 use more than maxmemory, r2 with noeviction, r3 with volatile-lru and no key that expires",
+  );
+  await cli("r1", "config set min-replicas-to-write 0");
+  await cli("r2", "config set maxmemory 0");
+  await cli("r3", "config set maxmemory 0");
+  await cli("r3", "config set maxmemory-policy noeviction");
+  await well();
+
+  await lab.run(
+    "r2",
+    `redis-cli --cluster reshard 127.0.0.1:6379 --cluster-from ${idOf("r2")} --cluster-to ${idOf("r1")} --cluster-slots 1500 --cluster-yes >/dev/null`,
+  );
+  await cli("r2", `config set maxmemory ${Math.round((await used("r2")) * 1.05)}`);
+  await pause(2_000);
+  await keep("no-room", "r2 has 1500 slots less than its share, and uses all but a twentieth of its maxmemory");
+  await cli("r2", "config set maxmemory 0");
+  await lab.run("r1", "redis-cli --cluster rebalance 127.0.0.1:6379 --cluster-yes >/dev/null");
+  await well();
+
+  await Promise.all(
+    all.map(async (host) => {
+      await cli(host, "config set cluster-replica-no-failover yes");
+      await cli(host, "config set cluster-require-full-coverage no");
+    }),
+  );
+  await lab.faults.partition(
+    ["r1"],
+    all.filter((host) => host !== "r1"),
+  );
+  const isServedElsewhere = async (): Promise<boolean> => /cluster_state:ok/.test(await cli("r2", "cluster info"));
+  await seat.until(
+    async (now) => says("NodeCutOff")(now) && says("PeerFailed")(now) && (await isServedElsewhere()),
+    40_000,
+  );
+  await pause(8_000);
+  await keep(
+    "shard-cut-off",
+    "the master r1 is cut off from all others, no replica takes over, and the others serve the rest: full coverage is not required",
+  );
+  await lab.faults.healPartitions();
+  await Promise.all(
+    all.map(async (host) => {
+      await cli(host, "config set cluster-replica-no-failover no");
+      await cli(host, "config set cluster-require-full-coverage yes");
+    }),
+  );
+  await well();
+}
+
 /** Writes values of 1 kB into one slot of the host's own. */
 async function fill(lab: Lab, host: string, count: number): Promise<void> {
   const script = "for i=1,tonumber(ARGV[1]) do redis.call('set', KEYS[1]..i, string.rep(tostring(i % 10), 1000)) end";
@@ -295,7 +398,14 @@ async function fill(lab: Lab, host: string, count: number): Promise<void> {
   );
 }
 
-for (const [name, record] of Object.entries({ members: losingMembers, troubles: troublingAll, limits: limitingAll })) {
+const parts = {
+  members: losingMembers,
+  troubles: troublingAll,
+  limits: limitingAll,
+  aged: agingAll,
+  refusals: refusingAll,
+};
+for (const [name, record] of Object.entries(parts)) {
   if (!isWanted(name)) continue;
   const lab = await startLab("redis-cluster", { say: console.log });
   try {

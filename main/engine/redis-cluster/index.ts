@@ -35,6 +35,7 @@ export const redisCluster = defineEngine({
   judge: judgeBy(redisClusterJudges),
   recoveries: [
     failover,
+    startNode,
     forcedFailover,
     takeover,
     moveReplica,
@@ -44,7 +45,6 @@ export const redisCluster = defineEngine({
     rebalanceBySlots,
     rebalanceByBytes,
     forgetNode,
-    startNode,
     restartNode,
   ],
 });

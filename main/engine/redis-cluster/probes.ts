@@ -4,7 +4,7 @@ import { parseClients, parsePairs, type SlowCall, type ToldClient } from "../../
 import { wordsOf } from "../../probe/parse/redis-reply";
 import { NotThere, ParseError, type Probe } from "../../probe/probe";
 import { livenessProbe, type Liveness } from "../redis-server/liveness";
-import { callProbe, infoProbe, slowCallsProbe } from "../redis-server/server";
+import { callProbe, infoProbe, replicasNeededProbe, slowCallsProbe } from "../redis-server/server";
 import type { RedisClusterSite } from "./settings";
 import { parseNodes, type KnownNode } from "./topology";
 
@@ -49,26 +49,29 @@ export function parseClusterState(text: string): ClusterState {
 export interface ClusterSettings {
   /** After so long a silence a node is suspected; voters refuse a second failover of a shard within twice that. */
   readonly nodeTimeoutMs: number;
+  /** A replica whose data are older than so many node timeouts does not take over; 0: it does, however old they are. */
+  readonly validityFactor: number;
   /** With it every key errs while one slot has no owner. */
   readonly needsFullCoverage: boolean;
-  /** Its replica never starts a failover by itself. */
-  readonly isFailoverOff: boolean;
-  /** Replicas move by themselves to a master that has none. */
-  readonly migratesReplicas: boolean;
 }
+
+export const standardValidityFactor = 10;
 
 /** `["cluster-node-timeout","15000","cluster-require-full-coverage","yes",…]` */
 export function parseClusterSettings(text: string): ClusterSettings {
   const pairs = parsePairs("CONFIG GET cluster-*", text);
   const timeout = pairs.get("cluster-node-timeout");
   if (timeout === undefined) throw new NotThere(sentence("redis-cluster/settings-hidden"));
-  if (!/^\d+$/.test(timeout)) throw new ParseError("cluster-node-timeout", timeout);
+  const factor =
+    pairs.get("cluster-replica-validity-factor") ??
+    pairs.get("cluster-slave-validity-factor") ??
+    String(standardValidityFactor);
+  if (!/^\d+$/.test(timeout) || !/^\d+$/.test(factor))
+    throw new ParseError("cluster-node-timeout or the validity factor", `${timeout} ${factor}`);
   return {
     nodeTimeoutMs: Number(timeout),
+    validityFactor: Number(factor),
     needsFullCoverage: pairs.get("cluster-require-full-coverage") !== "no",
-    isFailoverOff:
-      pairs.get("cluster-replica-no-failover") === "yes" || pairs.get("cluster-slave-no-failover") === "yes",
-    migratesReplicas: pairs.get("cluster-allow-replica-migration") !== "no",
   };
 }
 
@@ -82,6 +85,7 @@ export interface RedisClusterProbes extends Readonly<Record<string, Probe<unknow
   /** The connections of its replicas. */
   readonly replicas: Probe<readonly ToldClient[]>;
   readonly slowCalls: Probe<readonly SlowCall[]>;
+  readonly replicasNeeded: Probe<number>;
   readonly liveness: Probe<Liveness>;
 }
 
@@ -93,6 +97,7 @@ export function redisClusterProbes(site: RedisClusterSite): RedisClusterProbes {
     settings: callProbe(site, ["CONFIG", "GET", "cluster-*"], parseClusterSettings, settingsEveryMs),
     replicas: callProbe(site, ["CLIENT", "LIST", "TYPE", "replica"], parseClients),
     slowCalls: slowCallsProbe(site),
+    replicasNeeded: replicasNeededProbe(site),
     liveness: livenessProbe(site),
   };
 }

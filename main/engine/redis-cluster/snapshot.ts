@@ -2,7 +2,7 @@ import type { ToldClient } from "../../probe/parse/redis-lists";
 import type { Reading } from "../../probe/probe";
 import type { MemberReadings } from "../engine";
 import { infoOf, isGone, isUntold, standingOf, type RedisServer } from "../redis-server/server";
-import type { ClusterSettings, ClusterState, RedisClusterProbes } from "./probes";
+import { standardValidityFactor, type ClusterSettings, type ClusterState, type RedisClusterProbes } from "./probes";
 import type { RedisClusterSite, redisClusterSettings } from "./settings";
 import { ownersOf, rangesWhere, type KnownNode, type SlotRange } from "./topology";
 
@@ -58,6 +58,7 @@ function nodeOf({ site, reachability, readings, previous }: Readings): ClusterNo
     info: readings.info,
     liveness: readings.liveness,
     slowCalls: readings.slowCalls,
+    replicasNeeded: readings.replicasNeeded,
     before: before === null ? null : { info: before.value, takenAt: before.evidence.takenAt },
     nodes: readings.nodes,
     state: readings.state,
@@ -145,14 +146,47 @@ export function unowned(snapshot: ClusterSnapshot): readonly SlotRange[] {
   return rangesWhere((slot) => owners[slot] == null);
 }
 
-/** A replica that could take over: it serves, hears its master as long as that is there, and was not told never to. */
+/** What a replica holds of its master's data. */
+export type HeldCopy =
+  | { readonly kind: "current" }
+  | { readonly kind: "old"; readonly ageMs: number }
+  /** Not once linked since it was started: it holds what its own files gave it, of any age. */
+  | { readonly kind: "never-linked"; readonly keyCount: number };
+
+/** Of `repl-ping-replica-period`, which Redis adds: its standard. */
+const pingPeriodMs = 10_000;
+
+/**
+ * By Redis's own measure (clusterHandleSlaveFailover), which FORCE and TAKEOVER do not ask for: a link that is down for longer than the
+ * validity factor allows, beyond the node timeout in which the master was found to be gone, is too old to take over. Null where it is no
+ * replica that answers.
+ */
+export function heldCopy(snapshot: ClusterSnapshot, node: ClusterNode): HeldCopy | null {
+  const info = infoOf(node);
+  if (info?.replication?.role !== "replica") return null;
+  const { isLinkUp, linkDownSeconds } = info.replication;
+  if (isLinkUp) return { kind: "current" };
+  if (linkDownSeconds === null) return { kind: "never-linked", keyCount: info.keyCount };
+  const factor = node.settings.kind === "value" ? node.settings.value.validityFactor : standardValidityFactor;
+  const ageMs = linkDownSeconds * 1000;
+  const mostMs = nodeTimeoutMs(snapshot) * (factor + 1) + pingPeriodMs;
+  return factor > 0 && ageMs > mostMs ? { kind: "old", ageMs } : { kind: "current" };
+}
+
+/** Started without data and never linked: there is nothing of its master's in it. */
+export function holdsNothing(copy: HeldCopy | null): boolean {
+  return copy?.kind === "never-linked" && copy.keyCount === 0;
+}
+
+/** A replica that could take over: it serves, hears its master or did so until that was gone, and was not told never to. */
 export function isEligible(snapshot: ClusterSnapshot, replica: KnownNode): boolean {
   const node = nodeById(snapshot, replica.id);
   const info = node === null ? null : infoOf(node);
   const master = replica.masterId === null ? null : nodeById(snapshot, replica.masterId);
+  const copy = node === null ? null : heldCopy(snapshot, node);
   return (
     info?.replication?.role === "replica" &&
-    (info.replication.isLinkUp || (master !== null && isGone(master))) &&
+    (info.replication.isLinkUp || (master !== null && isGone(master) && copy?.kind === "current")) &&
     info.persistence?.isLoading !== true &&
     replica.failure === "none" &&
     !replica.flags.includes("nofailover")

@@ -2,7 +2,7 @@ import type { RedisInfo } from "../../probe/parse/redis-info";
 import type { SlowCall } from "../../probe/parse/redis-lists";
 import type { Probe } from "../../probe/probe";
 import { livenessProbe, type Liveness } from "../redis-server/liveness";
-import { callProbe, infoProbe, slowCallsProbe } from "../redis-server/server";
+import { callProbe, infoProbe, replicasNeededProbe, slowCallsProbe } from "../redis-server/server";
 import type { RedisSentinelSite } from "./settings";
 import {
   parseQuorumCheck,
@@ -20,6 +20,7 @@ export interface RedisSentinelProbes extends Readonly<Record<string, Probe<unkno
   readonly info: Probe<RedisInfo>;
   readonly liveness: Probe<Liveness>;
   readonly slowCalls?: Probe<readonly SlowCall[]>;
+  readonly replicasNeeded?: Probe<number>;
   readonly master?: Probe<WatchedMaster>;
   readonly replicas?: Probe<readonly WatchedReplica[]>;
   readonly sentinels?: Probe<readonly WatchedSentinel[]>;
@@ -29,7 +30,8 @@ export interface RedisSentinelProbes extends Readonly<Record<string, Probe<unkno
 export function redisSentinelProbes(site: RedisSentinelSite): RedisSentinelProbes {
   const both = { info: infoProbe(site), liveness: livenessProbe(site) };
   const { kind, masterName } = site.settings;
-  if (kind !== "sentinel") return { ...both, slowCalls: slowCallsProbe(site) };
+  if (kind !== "sentinel")
+    return { ...both, slowCalls: slowCallsProbe(site), replicasNeeded: replicasNeededProbe(site) };
   return {
     ...both,
     master: callProbe(site, ["SENTINEL", "MASTER", masterName], parseWatchedMaster),

@@ -64,10 +64,10 @@ function memberOf({ site, reachability, readings, previous }: Readings): DataSer
     liveness: readings.liveness,
     before: before === null ? null : { info: before.value, takenAt: before.evidence.takenAt },
   };
-  const { master, replicas, sentinels, quorum, slowCalls } = readings;
+  const { master, replicas, sentinels, quorum, slowCalls, replicasNeeded } = readings;
   if (master === undefined || replicas === undefined || sentinels === undefined || quorum === undefined)
-    return { ...shared, kind: "data", slowCalls: slowCalls ?? null };
-  return { ...shared, kind: "sentinel", slowCalls: null, master, replicas, sentinels, quorum };
+    return { ...shared, kind: "data", slowCalls: slowCalls ?? null, replicasNeeded: replicasNeeded ?? null };
+  return { ...shared, kind: "sentinel", slowCalls: null, replicasNeeded: null, master, replicas, sentinels, quorum };
 }
 
 export function memberIn({ members }: SentinelSnapshot, member: string): DataServer | Sentinel | null {

@@ -1,9 +1,9 @@
 import type { EvidenceId } from "../../../contract/figure";
 import type { Reachability } from "../../../contract/health";
-import type { Sentence } from "../../../contract/sentence";
+import { sentence, type Sentence } from "../../../contract/sentence";
 import { parseInfo, type RedisInfo, type RedisReplication } from "../../probe/parse/redis-info";
-import { parseSlowCalls, type SlowCall } from "../../probe/parse/redis-lists";
-import type { Probe, Reading } from "../../probe/probe";
+import { parsePairs, parseSlowCalls, type SlowCall } from "../../probe/parse/redis-lists";
+import { NotThere, ParseError, type Probe, type Reading } from "../../probe/probe";
 import type { Liveness } from "./liveness";
 import { loginOf, type RedisServerSite } from "./settings";
 
@@ -29,6 +29,8 @@ export interface RedisServer {
   readonly liveness: Reading<Liveness>;
   /** Absent on a sentinel. */
   readonly slowCalls: Reading<readonly SlowCall[]> | null;
+  /** Replicas that a master must have heard lately, or it refuses every write. Absent on a sentinel. */
+  readonly replicasNeeded: Reading<number> | null;
   /** The reading before, of the same or an earlier process; null when there is none. */
   readonly before: { readonly info: RedisInfo; readonly takenAt: number } | null;
 }
@@ -36,6 +38,7 @@ export interface RedisServer {
 /** The same deadline for all, so that silence shows as silence. */
 export const answerMs = 4_000;
 const slowCallsEveryMs = 30_000;
+const replicasNeededEveryMs = 30_000;
 
 export function callProbe<T>(
   site: RedisServerSite,
@@ -52,6 +55,18 @@ export function infoProbe(site: RedisServerSite): Probe<RedisInfo> {
 
 export function slowCallsProbe(site: RedisServerSite): Probe<readonly SlowCall[]> {
   return callProbe(site, ["SLOWLOG", "GET", "10"], parseSlowCalls, slowCallsEveryMs);
+}
+
+export function replicasNeededProbe(site: RedisServerSite): Probe<number> {
+  return callProbe(site, ["CONFIG", "GET", "min-*-to-write"], parseReplicasNeeded, replicasNeededEveryMs);
+}
+
+/** `["min-replicas-to-write","0","min-slaves-to-write","0"]`; an older server has the second name alone. */
+function parseReplicasNeeded(text: string): number {
+  const told = [...parsePairs("CONFIG GET min-*-to-write", text).values()];
+  if (told.length === 0) throw new NotThere(sentence("probe/not-told"));
+  if (!told.every((value) => /^\d+$/.test(value))) throw new ParseError("min-replicas-to-write", text);
+  return Math.max(...told.map(Number));
 }
 
 export function standingOf(info: Reading<RedisInfo>, liveness: Reading<Liveness>): Standing {

@@ -20,6 +20,8 @@ export interface RedisInfo {
   /** Null on a sentinel. */
   readonly replication: RedisReplication | null;
   readonly keyCount: number;
+  /** Of the keys those that have a time to live. */
+  readonly expiringKeyCount: number;
   /** Null on a data server. */
   readonly sentinel: { readonly isTilted: boolean; readonly tiltSeconds: number | null } | null;
 }
@@ -140,14 +142,20 @@ export function parseInfo(text: string): RedisInfo {
       lastForkMicroseconds: fields.maybeNumber("latest_fork_usec"),
     },
     replication: fields.maybe("role") === null ? null : replicationOf(fields),
-    keyCount: fields.all
-      .filter(([name]) => /^db\d+$/.test(name))
-      .reduce((sum, [, value]) => sum + Number(/^keys=(\d+)/.exec(value)?.[1] ?? 0), 0),
+    keyCount: keyspaceSum(fields, /^keys=(\d+)/),
+    expiringKeyCount: keyspaceSum(fields, /,expires=(\d+)/),
     sentinel:
       sentinelTilt === null
         ? null
         : { isTilted: sentinelTilt === 1, tiltSeconds: notNegative(fields.maybeNumber("sentinel_tilt_since_seconds")) },
   };
+}
+
+/** `db0:keys=108,expires=0,avg_ttl=0` */
+function keyspaceSum(fields: Fields, count: RegExp): number {
+  return fields.all
+    .filter(([name]) => /^db\d+$/.test(name))
+    .reduce((sum, [, value]) => sum + Number(count.exec(value)?.[1] ?? 0), 0);
 }
 
 function memoryOf(fields: Fields): RedisMemory {

@@ -3,7 +3,18 @@ import type { Claim, RecoveryAction, Step } from "../../engine";
 import { isGone, namesOf } from "../../redis-server/server";
 import { loginOf } from "../../redis-server/settings";
 import { nothingToDo, serverSteps } from "../../redis-server/steps";
-import { isReplica, nameOfId, nodeById, nodeIn, type ClusterNode, type ClusterSnapshot, type Shard } from "../snapshot";
+import {
+  heldCopy,
+  holdsNothing,
+  isReplica,
+  nameOfId,
+  nodeById,
+  nodeIn,
+  type ClusterNode,
+  type ClusterSnapshot,
+  type HeldCopy,
+  type Shard,
+} from "../snapshot";
 import { showRanges } from "../topology";
 import {
   copies,
@@ -172,7 +183,8 @@ function afterLoss(
     plan: (snapshot, target) => {
       const replica = nodeIn(snapshot, target);
       const shard = leaderless(snapshot, how).find(({ master }) => master.id === replica?.own?.masterId);
-      if (replica === null || shard === undefined) return nothingToDo;
+      const copy = replica === null ? null : heldCopy(snapshot, replica);
+      if (replica === null || shard === undefined || copy === null) return nothingToDo;
       const master = nodeById(snapshot, shard.master.id);
       const taken = [holds.master(target), holds.owns(target, showRanges(shard.master.ranges))];
       const isProven = master !== null && isGone(master);
@@ -184,6 +196,7 @@ function afterLoss(
             stillSafe: [
               holds.serving(target),
               holds.mostAdvanced(target),
+              holds.holdsCopy(target, copy.kind),
               ...(isProven ? [holds.stopped(master.member)] : []),
               how === "FORCE" ? holds.majority() : holds.noMajority(),
             ],
@@ -192,14 +205,27 @@ function afterLoss(
           },
         ],
         warnings: [
-          sentence("redis-cluster/warning.unsent-lost", { master: nameOfId(snapshot, shard.master.id) }),
+          ...ofCopy(copy, target, nameOfId(snapshot, shard.master.id)),
           ...(how === "TAKEOVER" ? [sentence("redis-cluster/warning.no-vote", { member: target })] : []),
         ],
         restsOn: shardLayout(snapshot, shard.master.id),
         goal: taken,
+        // Redis would not let it take over, and the old master throws away what only it has once it is back.
+        ...(copy.kind !== "current" && { risk: "R3" }),
       };
     },
   };
+}
+
+function ofCopy(copy: HeldCopy, member: string, master: string): readonly Sentence[] {
+  switch (copy.kind) {
+    case "current":
+      return [sentence("redis-cluster/warning.unsent-lost", { master })];
+    case "old":
+      return [sentence("redis-cluster/warning.old-copy", { member, master, ageMs: copy.ageMs })];
+    case "never-linked":
+      return [sentence("redis-cluster/warning.never-linked", { member, master, keys: copy.keyCount })];
+  }
 }
 
 function candidates(snapshot: ClusterSnapshot, shard: Shard): readonly ClusterNode[] {
@@ -217,5 +243,8 @@ function lossObjections(
     how === "FORCE" && (master === null || !isGone(master))
       ? sentence("redis-cluster/not-proven-stopped", { member: nameOfId(snapshot, shard.master.id) })
       : null;
-  return [unproven, mostAdvanced(snapshot, node.member)].filter((reason) => reason !== null);
+  const empty = holdsNothing(heldCopy(snapshot, node))
+    ? sentence("redis-cluster/never-copied", { member: node.member, master: nameOfId(snapshot, shard.master.id) })
+    : null;
+  return [unproven, empty, mostAdvanced(snapshot, node.member)].filter((reason) => reason !== null);
 }

@@ -7,6 +7,8 @@ import { isLost } from "../health";
 import { lagBytes } from "../members";
 import {
   contested,
+  heldCopy,
+  holdsNothing,
   isReplica,
   nameOfId,
   nodeById,
@@ -15,6 +17,7 @@ import {
   unowned,
   type ClusterNode,
   type ClusterSnapshot,
+  type HeldCopy,
 } from "../snapshot";
 import { countSlots, ownersOf, showRanges, slotCount, type SlotRange } from "../topology";
 
@@ -31,6 +34,8 @@ export const holds = {
   majority: (): Claim => sentence("redis-cluster/holds.majority"),
   noMajority: (): Claim => sentence("redis-cluster/holds.no-majority"),
   mostAdvanced: (member: string): Claim => sentence("redis-cluster/holds.most-advanced", { member }),
+  holdsCopy: (member: string, copy: HeldCopy["kind"]): Claim =>
+    sentence("redis-cluster/holds.holds-copy", { member, copy: `redis-cluster/copy.${copy}` }),
   lost: (member: string): Claim => sentence("redis-cluster/holds.lost", { member }),
   owns: (member: string, slots: string): Claim => sentence("redis-cluster/holds.owns", { member, slots }),
   ownsCount: (member: string, count: number): Claim => sentence("redis-cluster/holds.owns-count", { member, count }),
@@ -55,6 +60,14 @@ export const redisClusterJudges: Readonly<Record<string, Judge<ClusterSnapshot>>
   "redis-cluster/holds.no-majority": (now) =>
     noMajority(now) === null ? sentence("redis-cluster/majority-is-there") : null,
   "redis-cluster/holds.most-advanced": (now, facts) => mostAdvanced(now, memberOf(facts)),
+  "redis-cluster/holds.holds-copy": (now, facts) => {
+    const node = nodeIn(now, memberOf(facts));
+    const copy = node === null ? null : heldCopy(now, node);
+    if (copy === null) return sentence("redis-cluster/is-not-replica", { member: memberOf(facts) });
+    return facts.copy === `redis-cluster/copy.${copy.kind}` && !holdsNothing(copy)
+      ? null
+      : sentence("redis-cluster/copy-is", { member: memberOf(facts), copy: `redis-cluster/copy.${copy.kind}` });
+  },
   "redis-cluster/holds.lost": (now, facts) =>
     lostMasters(now).includes(memberOf(facts))
       ? null
