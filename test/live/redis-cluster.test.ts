@@ -360,15 +360,19 @@ describe.skipIf(why !== null)(`Redis Cluster on the lab ${why ?? ""}`, () => {
     expect(outcome(await console.recover("redis-cluster/assign-slots", master))).toBe("done");
   });
 
-  it("live: redis-cluster / finish-open-slots: a move of a slot that was left open is brought to its end", async () => {
-    const { master, seen } = await pair();
-    const [second = ""] = masters(seen).filter((one) => one !== master);
-    const slot = seen.consistency.maps[0]?.owners.find(({ owner }) => owner === master)?.ranges[0]?.from ?? 0;
-    await cli(second, `cluster setslot ${slot} importing ${ids.get(master) ?? ""}`);
-    await cli(master, `cluster setslot ${slot} migrating ${ids.get(second) ?? ""}`);
+  it("live: redis-cluster / finish-open-slots: a move of a slot with keys in it, left open, is brought to its end", async () => {
+    const { seen } = await pair();
+    // redis-cli is run beside the first master that serves: here the one that receives the keys.
+    const [receiver = "", sender = ""] = masters(seen);
+    const keys = (await cli(sender, "--scan")).split("\n").filter((key) => key !== "");
+    const slot = (await cli(sender, `cluster keyslot ${keys[0] ?? ""}`)).trim();
+    await cli(receiver, `cluster setslot ${slot} importing ${ids.get(sender) ?? ""}`);
+    await cli(sender, `cluster setslot ${slot} migrating ${ids.get(receiver) ?? ""}`);
     const open = await console.until(has("SlotOpen"));
     expect(open.consistency.maps[0]?.marks.map(({ state }) => state).sort()).toEqual(["importing", "migrating"]);
     expect(outcome(await console.recover("redis-cluster/finish-open-slots", "all masters"))).toBe("done");
+    expect((await cli(receiver, `cluster getkeysinslot ${slot} 100`)).split("\n")).toContain(keys[0]);
+    expect(masters(await console.read())).toEqual(masters(seen));
   });
 
   it("live: redis-cluster / rebalance-by-slots: slots are moved in chunks until every master has its share", async () => {
@@ -453,10 +457,24 @@ describe.skipIf(why !== null)(`Redis Cluster on the lab ${why ?? ""}`, () => {
   });
 
   it("live: redis-cluster / give-up-lost-slots: a shard that is gone with its copies is given up on a typed line", async () => {
-    const { master, replica } = await pair();
+    const { master, replica, seen } = await pair();
     await Promise.all([killed(master), killed(replica)]);
     await console.until((now) => has("ShardWithoutMaster")(now) && has("PeerFailed")(now));
     expect(outcome(await console.recover("redis-cluster/give-up-lost-slots", master))).toBe("done");
+    // All that the others owned is theirs still, and the lost slots are shared out among them.
+    const owned = (now: Assessment, owner: string): readonly number[] =>
+      (now.consistency.maps[0]?.owners.find((one) => one.owner === owner)?.ranges ?? []).flatMap(({ from, to }) =>
+        Array.from({ length: to - from + 1 }, (_, at) => from + at),
+      );
+    const after = await console.until((now) => has("PeerFailed")(now) && !has("ClusterDown")(now));
+    const gains = masters(seen)
+      .filter((other) => other !== master)
+      .map((one) => {
+        expect(owned(after, one)).toEqual(expect.arrayContaining([...owned(seen, one)]));
+        return owned(after, one).length - owned(seen, one).length;
+      });
+    expect(gains.reduce((sum, gain) => sum + gain, 0)).toBe(owned(seen, master).length);
+    expect(Math.max(...gains) - Math.min(...gains)).toBeLessThanOrEqual(1);
   });
 });
 

@@ -18,7 +18,7 @@ import {
   type ClusterSnapshot,
   type Shard,
 } from "./snapshot";
-import { countSlots, showRanges, type KnownNode } from "./topology";
+import { countSlots, ownersOf, showRanges, type KnownNode } from "./topology";
 
 const cluster: Subject = { kind: "cluster" };
 /** Of the backlog: beyond it the next lost connection costs a full copy. */
@@ -128,12 +128,10 @@ const shardWithoutMaster: Rule = {
 
 export function isLost(snapshot: ClusterSnapshot, { master }: Shard): boolean {
   const node = nodeById(snapshot, master.id);
-  const claimedByOther = claimants(snapshot).some(
-    ({ id, own }) =>
-      id !== master.id &&
-      own.ranges.some(({ from }) => master.ranges.some((one) => from >= one.from && from <= one.to)),
-  );
-  if (claimedByOther) return false;
+  // Others may own a part already while a view is not up to date.
+  const others = ownersOf(claimants(snapshot).flatMap(({ id, own }) => (id === master.id ? [] : [own])));
+  const left = ownersOf([master]).some((owner, slot) => owner !== null && others[slot] == null);
+  if (!left) return false;
   // One that others still hear is asked at a wrong address, or was only slow; a killed one loses its links at once, and is suspected later.
   if (node !== null && isGone(node))
     return master.failure !== "none" || (node.standing.kind === "stopped" && !isHeard(snapshot, master));

@@ -6,6 +6,7 @@ import { memberOf, serverHolds, serverJudges } from "../../redis-server/steps";
 import { isLost } from "../health";
 import { lagBytes } from "../members";
 import {
+  claimants,
   contested,
   heldCopy,
   holdsNothing,
@@ -40,6 +41,7 @@ export const holds = {
   owns: (member: string, slots: string): Claim => sentence("redis-cluster/holds.owns", { member, slots }),
   ownsCount: (member: string, count: number): Claim => sentence("redis-cluster/holds.owns-count", { member, count }),
   unowned: (slots: string): Claim => sentence("redis-cluster/holds.unowned", { slots }),
+  unserved: (slots: string): Claim => sentence("redis-cluster/holds.unserved", { slots }),
   allOwned: (): Claim => sentence("redis-cluster/holds.all-owned"),
   noneOpen: (): Claim => sentence("redis-cluster/holds.none-open"),
   mastersServe: (): Claim => sentence("redis-cluster/holds.masters-serve"),
@@ -92,6 +94,7 @@ export const redisClusterJudges: Readonly<Record<string, Judge<ClusterSnapshot>>
       ? null
       : sentence("redis-cluster/unowned-are", { slots: found });
   },
+  "redis-cluster/holds.unserved": (now, facts) => servedStill(now, rangesOf(String(facts.slots))),
   "redis-cluster/holds.all-owned": (now) => {
     if (now.leading === null) return sentence("redis-cluster/nobody-tells");
     const gap = showRanges(unowned(now));
@@ -194,6 +197,36 @@ export function mostAdvanced(now: ClusterSnapshot, member: string): Sentence | n
 
 export function lostMasters(now: ClusterSnapshot): readonly string[] {
   return now.shards.filter((shard) => isLost(now, shard)).map(({ master }) => nameOfId(now, master.id));
+}
+
+/** Replicas that answer, or may, of masters that are lost: a copy of what they held. */
+export function copiesOfLost(now: ClusterSnapshot): readonly ClusterNode[] {
+  const lost = lostMasters(now);
+  return now.nodes.filter(
+    (node) =>
+      node.own?.masterId != null &&
+      lost.includes(nameOfId(now, node.own.masterId)) &&
+      !holdsNothing(heldCopy(now, node)),
+  );
+}
+
+/** Whoever serves one of these slots, or could: a node that claims it, an owner that is not lost, a copy of a lost owner's data. */
+function servedStill(now: ClusterSnapshot, ranges: readonly SlotRange[]): Sentence | null {
+  if (now.leading === null) return sentence("redis-cluster/nobody-tells");
+  const wanted = ownersOf([{ id: "wanted", ranges }]);
+  const claiming = claimants(now).find(({ own }) => overlaps(wanted, own.ranges));
+  if (claiming !== undefined)
+    return sentence("redis-cluster/owns-other", { member: claiming.member, has: showRanges(claiming.own.ranges) });
+  const owner = now.shards.find((shard) => overlaps(wanted, shard.master.ranges) && !isLost(now, shard));
+  if (owner !== undefined)
+    return sentence("redis-cluster/shard-has-master", { member: nameOfId(now, owner.master.id) });
+  const saved = copiesOfLost(now);
+  return saved.length === 0 ? null : sentence("redis-cluster/a-copy-lives", { members: namesOf(saved) });
+}
+
+function overlaps(wanted: readonly (string | null)[], ranges: readonly SlotRange[]): boolean {
+  const owned = ownersOf([{ id: "own", ranges }]);
+  return wanted.some((one, slot) => one !== null && owned[slot] != null);
 }
 
 export function openSlots(now: ClusterSnapshot): Sentence | null {

@@ -1,21 +1,13 @@
 import { sentence, type Sentence } from "../../../../contract/sentence";
 import type { Claim, Effect, RecoveryAction, Step } from "../../engine";
-import { isGone, isUntold, infoOf, namesOf } from "../../redis-server/server";
+import type { RedisCall } from "../../../probe/probe";
+import { isUntold, infoOf, namesOf } from "../../redis-server/server";
 import { loginOf } from "../../redis-server/settings";
 import { nothingToDo } from "../../redis-server/steps";
 import { movesFor, steady, wholeCluster, type Evened, type SlotMove } from "../balance";
-import {
-  claimants,
-  contested,
-  nameOfId,
-  nodeById,
-  nodeIn,
-  unowned,
-  type ClusterNode,
-  type ClusterSnapshot,
-} from "../snapshot";
-import { countSlots, showRanges } from "../topology";
-import { holds, lostMasters, mastersServe, openSlots } from "./judges";
+import { claimants, contested, nodeIn, unowned, type ClusterNode, type ClusterSnapshot } from "../snapshot";
+import { countSlots, showRanges, type SlotRange } from "../topology";
+import { holds, mastersServe, openSlots } from "./judges";
 
 const callMs = 15_000;
 const fixMs = 600_000;
@@ -25,20 +17,32 @@ const chunkBytes = 256 << 20;
 const chunkSlots = 512;
 const mostChunks = 40;
 
-/** redis-cli's own cluster manager, run on a host of the cluster: it moves the keys of a slot one after the other. */
+/**
+ * redis-cli's own cluster manager, run on a host of the cluster: it moves the keys of a slot one after the other. The node it is given must
+ * be named as the others know it: it tells masters to send keys to that very address, and on another host 127.0.0.1 is the sender itself.
+ */
 function manager(node: ClusterNode, ...words: readonly string[]): Extract<Effect, { readonly kind: "run" }> {
   const { programDirectory, host, port } = node.site.settings;
+  const address = node.own === null || node.own.host === "" ? `${host}:${port}` : `${node.own.host}:${node.own.port}`;
   const [verb = "", ...rest] = words;
   return {
     kind: "run",
-    command: {
-      argv: [`${programDirectory}/redis-cli`, "--cluster", verb, `${host}:${port}`, ...rest, "--cluster-yes"],
-    },
+    command: { argv: [`${programDirectory}/redis-cli`, "--cluster", verb, address, ...rest, "--cluster-yes"] },
   };
 }
 
-/** `fix` asks before it covers slots whatever `--cluster-yes` says (7.0): once for those without keys, with keys on one node, on several. */
-const saysYes = "yes\n".repeat(3);
+/** Gives slots to a node, or takes them from it, in its own eyes. Ranges came with 7.0; an older server takes each slot by its number. */
+export function slotsCall(node: ClusterNode, verb: "ADD" | "DEL", ranges: readonly SlotRange[]): RedisCall {
+  const takesRanges = Number.parseInt(infoOf(node)?.version ?? "0", 10) >= 7;
+  const words = ranges.flatMap(({ from, to }) =>
+    takesRanges ? [from, to] : Array.from({ length: to - from + 1 }, (_, at) => from + at),
+  );
+  return {
+    kind: "redis",
+    login: loginOf(node.site),
+    command: ["CLUSTER", takesRanges ? `${verb}SLOTSRANGE` : `${verb}SLOTS`, ...words.map(String)],
+  };
+}
 
 /** The master that the manager is run beside; any that serves will do. */
 function anyMaster(snapshot: ClusterSnapshot): ClusterNode | null {
@@ -63,22 +67,12 @@ export const assignSlots: RecoveryAction<ClusterSnapshot> = {
     const ranges = unowned(snapshot);
     if (node === null || ranges.length === 0) return nothingToDo;
     const slots = showRanges(ranges);
-    // Ranges came with 7.0; an older server takes each slot by its number.
-    const takesRanges = Number.parseInt(infoOf(node)?.version ?? "0", 10) >= 7;
-    const words = ranges.flatMap(({ from, to }) =>
-      takesRanges ? [from, to] : Array.from({ length: to - from + 1 }, (_, at) => from + at),
-    );
-    const call = (verb: string): Effect => ({
-      kind: "redis",
-      login: loginOf(node.site),
-      command: ["CLUSTER", takesRanges ? `${verb}SLOTSRANGE` : `${verb}SLOTS`, ...words.map(String)],
-    });
     return {
       steps: [
         {
           title: sentence("redis-cluster/step.assign", { member: target, slots }),
           node: node.node,
-          effect: call("ADD"),
+          effect: slotsCall(node, "ADD", ranges),
           changes: true,
           deadlineMs: callMs,
           stillSafe: [holds.unowned(slots), holds.master(target)],
@@ -87,7 +81,7 @@ export const assignSlots: RecoveryAction<ClusterSnapshot> = {
             kind: "by",
             title: sentence("redis-cluster/step.unassign", { member: target, slots }),
             node: node.node,
-            effect: call("DEL"),
+            effect: slotsCall(node, "DEL", ranges),
             deadlineMs: callMs,
             stillSafe: [holds.owns(target, slots)],
             achieved: [holds.unowned(slots)],
@@ -137,55 +131,6 @@ export const finishOpenSlots: RecoveryAction<ClusterSnapshot> = {
       warnings: [sentence("redis-cluster/warning.moving-slots")],
       restsOn: [holds.mastersServe()],
       goal: [holds.noneOpen(), holds.allOwned()],
-    };
-  },
-};
-
-/** Gives the slots of shards that are gone with all their copies to the masters that are left, empty: their data is given up. */
-export const giveUpLostSlots: RecoveryAction<ClusterSnapshot> = {
-  action: "redis-cluster/give-up-lost-slots",
-  risk: "R3",
-  answers: ["redis-cluster/ShardWithoutMaster"],
-  verifyWithinMs: 60_000,
-  objections: (snapshot) => {
-    const lost = lostMasters(snapshot);
-    if (lost.length === 0) return [sentence("redis-cluster/no-shard-lost")];
-    if (anyMaster(snapshot) === null) return [sentence("redis-cluster/nobody-tells")];
-    const unseen = snapshot.nodes.filter((node) => isUntold(node) && node.reachability.state === "reachable");
-    if (unseen.length > 0) return [sentence("redis-cluster/host-answers", { members: namesOf(unseen) })];
-    const saved = snapshot.nodes.filter(
-      (node) => node.own?.masterId != null && lost.includes(nameOfId(snapshot, node.own.masterId)),
-    );
-    return saved.length === 0 ? [] : [sentence("redis-cluster/a-copy-lives", { members: namesOf(saved) })];
-  },
-  targets: (snapshot) =>
-    lostMasters(snapshot).length === 0 ? [] : [{ target: lostMasters(snapshot).join(", "), objections: [] }],
-  plan: (snapshot, target) => {
-    const node = anyMaster(snapshot);
-    if (node === null) return nothingToDo;
-    const goneMembers = snapshot.shards.flatMap(({ master }) => {
-      const one = nodeById(snapshot, master.id);
-      return one !== null && isGone(one) ? [holds.standing(one.member, one.standing.kind)] : [];
-    });
-    return {
-      steps: [
-        {
-          title: sentence("redis-cluster/step.giveUp", { members: target }),
-          node: node.node,
-          effect: {
-            kind: "run",
-            command: { ...manager(node, "fix", "--cluster-fix-with-unreachable-masters").command, stdin: saysYes },
-          },
-          changes: true,
-          deadlineMs: fixMs,
-          stillSafe: [...target.split(", ").map(holds.lost), ...goneMembers],
-          achieved: [holds.allOwned(), holds.mastersServe()],
-          undo: { kind: "none", reason: sentence("redis-cluster/no-undo.given-up") },
-        },
-      ],
-      warnings: [sentence("redis-cluster/warning.data-given-up", { members: target })],
-      restsOn: goneMembers,
-      goal: [holds.allOwned(), holds.mastersServe()],
     };
   },
 };
