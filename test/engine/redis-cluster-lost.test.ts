@@ -4,7 +4,7 @@ import { isLost } from "../../main/engine/redis-cluster/health";
 import { redisClusterProbes, type RedisClusterProbes } from "../../main/engine/redis-cluster/probes";
 import { redisClusterSettings } from "../../main/engine/redis-cluster/settings";
 import { snapshotCluster } from "../../main/engine/redis-cluster/snapshot";
-import { startNode } from "../../main/engine/redis-cluster/recovery/restart";
+import { restartNode, startNode } from "../../main/engine/redis-cluster/recovery/restart";
 import type { KnownNode } from "../../main/engine/redis-cluster/topology";
 import { replay } from "./case";
 
@@ -60,22 +60,60 @@ describe("a master that its host says is stopped", () => {
   });
 });
 
+/** The look before showed whether the victim has an append-only file. */
+function lookedAt(members: Members, usesAppendOnlyFile: boolean): Members {
+  return members.map((one): Members[number] => {
+    const info = killed.find(({ readings }) => readings.info.kind === "value")?.readings.info;
+    if (one.site.member !== victim || info?.kind !== "value" || info.value.persistence === null) return one;
+    const value = { ...info.value, persistence: { ...info.value.persistence, usesAppendOnlyFile } };
+    return { ...one, previous: { ...one.readings, info: { ...info, value } } };
+  });
+}
+
+describe("restarting the only copy of a shard that is left", () => {
+  const warned = (members: Members, target: string): unknown => {
+    const { risk, warnings } = restartNode.plan(snapshotCluster(members), target);
+    return [risk, warnings.map(({ code }) => code)];
+  };
+  const hung = killed.map((one): Members[number] => {
+    const { liveness } = one.readings;
+    if (one.site.member !== victim || liveness.kind !== "value") return one;
+    const value = { kind: "running", pid: 77, isStopped: true } as const;
+    return { ...one, readings: { ...one.readings, liveness: { ...liveness, value } } };
+  });
+
+  it("may lose what is in the memory of a master that hangs alone, and what its replicas hold with it", () => {
+    const lossy = [
+      "redis-cluster/warning.memory-only",
+      "redis-cluster/warning.starts-empty",
+      "redis-cluster/warning.restart",
+    ];
+    expect(warned(hung, victim)).toEqual(["R3", lossy]);
+    expect(warned(lookedAt(hung, false), victim)).toEqual(["R3", lossy]);
+    expect(warned(lookedAt(hung, true), victim)).toEqual([undefined, ["redis-cluster/warning.restart"]]);
+  });
+
+  it("may lose what a replica holds in its memory alone once its master is gone", () => {
+    const inMemory = killed.map((one): Members[number] => {
+      const { info } = one.readings;
+      if (one.site.member !== "r5" || info.kind !== "value" || info.value.persistence === null) return one;
+      const persistence = { ...info.value.persistence, usesAppendOnlyFile: false };
+      return { ...one, readings: { ...one.readings, info: { ...info, value: { ...info.value, persistence } } } };
+    });
+    expect(warned(inMemory, "r5")).toEqual(["R3", ["redis-cluster/warning.memory-only"]]);
+    expect(warned(killed, "r5")).toEqual([undefined, []]);
+    expect(warned(killed, "r4")).toEqual([undefined, []]);
+  });
+});
+
 describe("starting a master whose shard nobody took over", () => {
   const warned = (members: Members): unknown => {
     const { risk, warnings } = startNode.plan(snapshotCluster(members), victim);
     return [risk, warnings.map(({ code }) => code)];
   };
-  const looked = (usesAppendOnlyFile: boolean): Members =>
-    killed.map((one): Members[number] => {
-      const info = killed.find(({ readings }) => readings.info.kind === "value")?.readings.info;
-      if (one.site.member !== victim || info?.kind !== "value" || info.value.persistence === null) return one;
-      const value = { ...info.value, persistence: { ...info.value.persistence, usesAppendOnlyFile } };
-      return { ...one, previous: { ...one.readings, info: { ...info, value } } };
-    });
-
   it("may lose the shard's data where nothing shows that it keeps them on disk", () => {
     expect(warned(killed)).toEqual(["R3", ["redis-cluster/warning.starts-empty"]]);
-    expect(warned(looked(false))).toEqual(["R3", ["redis-cluster/warning.starts-empty"]]);
+    expect(warned(lookedAt(killed, false))).toEqual(["R3", ["redis-cluster/warning.starts-empty"]]);
   });
 
   it("may lose it as well where nobody tells who copies it", () => {
@@ -97,6 +135,6 @@ describe("starting a master whose shard nobody took over", () => {
   });
 
   it("is no such danger where the look before shows its append-only file", () => {
-    expect(warned(looked(true))).toEqual([undefined, []]);
+    expect(warned(lookedAt(killed, true))).toEqual([undefined, []]);
   });
 });

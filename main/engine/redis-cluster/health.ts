@@ -126,16 +126,45 @@ const shardWithoutMaster: Rule = {
       })),
 };
 
+/**
+ * A shard whose master answers here and is no master to the rest: they agreed that it is gone, or it says itself that it does not serve, and
+ * nobody took over. Where nobody serves anything the whole cluster is said to be down.
+ */
+const shardNotServed: Rule = {
+  code: "redis-cluster/ShardNotServed",
+  level: "critical",
+  explains: ["redis-cluster/NodeCutOff", "redis-cluster/PeerFailed"],
+  find: (snapshot) =>
+    snapshot.leading?.state.isOk !== true
+      ? []
+      : snapshot.shards.flatMap(({ master }): readonly Sighting[] => {
+          const node = nodeById(snapshot, master.id);
+          if (node?.standing.kind !== "serving" || !isOwnedByNoOther(snapshot, master)) return [];
+          if (master.failure !== "agreed" && !saysFail(node)) return [];
+          const slots = showRanges(master.ranges);
+          return [
+            {
+              subject: { kind: "object", object: slots, member: node.member },
+              facts: { member: node.member, slots, count: countSlots(master.ranges) },
+              evidence: [...shardEvidence(snapshot, master), ...viewEvidence(node)],
+            },
+          ];
+        }),
+};
+
 export function isLost(snapshot: ClusterSnapshot, { master }: Shard): boolean {
   const node = nodeById(snapshot, master.id);
-  // Others may own a part already while a view is not up to date.
-  const others = ownersOf(claimants(snapshot).flatMap(({ id, own }) => (id === master.id ? [] : [own])));
-  const left = ownersOf([master]).some((owner, slot) => owner !== null && others[slot] == null);
-  if (!left) return false;
+  if (!isOwnedByNoOther(snapshot, master)) return false;
   // One that others still hear is asked at a wrong address, or was only slow; a killed one loses its links at once, and is suspected later.
   if (node !== null && isGone(node))
     return master.failure !== "none" || (node.standing.kind === "stopped" && !isHeard(snapshot, master));
   return master.failure === "agreed" && (node === null || isUntold(node));
+}
+
+/** Of some of its slots no other node says that it owns them; others may own a part already while a view is not up to date. */
+function isOwnedByNoOther(snapshot: ClusterSnapshot, master: KnownNode): boolean {
+  const others = ownersOf(claimants(snapshot).flatMap(({ id, own }) => (id === master.id ? [] : [own])));
+  return ownersOf([master]).some((owner, slot) => owner !== null && others[slot] == null);
 }
 
 function isHeard({ nodes }: ClusterSnapshot, { id }: KnownNode): boolean {
@@ -406,6 +435,7 @@ export const redisClusterHealth: readonly Rule[] = [
   splitView,
   clusterDown,
   shardWithoutMaster,
+  shardNotServed,
   slotsUnowned,
   nodeCutOff,
   slotOpen,

@@ -51,8 +51,6 @@ export interface ClusterSettings {
   readonly nodeTimeoutMs: number;
   /** A replica whose data are older than so many node timeouts does not take over; 0: it does, however old they are. */
   readonly validityFactor: number;
-  /** With it every key errs while one slot has no owner. */
-  readonly needsFullCoverage: boolean;
 }
 
 export const standardValidityFactor = 10;
@@ -71,7 +69,6 @@ export function parseClusterSettings(text: string): ClusterSettings {
   return {
     nodeTimeoutMs: Number(timeout),
     validityFactor: Number(factor),
-    needsFullCoverage: pairs.get("cluster-require-full-coverage") !== "no",
   };
 }
 

@@ -199,6 +199,11 @@ export function isUnknown(snapshot: ClusterSnapshot, { id, failure }: KnownNode)
   return failure !== "agreed" && (node === null || isUntold(node));
 }
 
+/** Nodes that a majority of masters agreed are gone. */
+export function agreedGone({ leading }: ClusterSnapshot): readonly KnownNode[] {
+  return (leading?.known ?? []).filter(({ failure }) => failure === "agreed");
+}
+
 /** The leading view is one of a node that is cut off, and those who could tell better are not seen: it says nothing of the whole. */
 export function isBlind({ leading, nodes }: ClusterSnapshot): boolean {
   return leading === null || (!leading.state.isOk && nodes.some(isUntold));

@@ -66,7 +66,8 @@ function fatalHost(snapshot: SentinelSnapshot, needs: number): string | null {
   const master = soleMaster(snapshot);
   if (master === null) return null;
   const others = snapshot.data.filter((one) => one.node !== master.node && isEligible(snapshot, one)).length;
-  const votes = watchingSentinels(snapshot).filter(({ node }) => node !== master.node).length;
+  const onHost = snapshot.sentinels.filter((one) => one.node === master.node && !isGone(one)).length;
+  const votes = usableCount(snapshot) - onHost;
   // Losing another host leaves the master serving; only the master's own host must be survived by vote and copy.
   return others === 0 || votes < needs ? master.node : null;
 }

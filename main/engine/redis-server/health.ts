@@ -1,8 +1,8 @@
 import type { FindingCode, Level, Subject } from "../../../contract/health";
-import type { Fact } from "../../../contract/sentence";
+import { sentence, type Fact } from "../../../contract/sentence";
 import type { RedisInfo } from "../../probe/parse/redis-info";
 import type { HealthRule, Sighting } from "../engine";
-import { evidenceOf, gained, infoOf, isUntold, type RedisServer } from "./server";
+import { evidenceOf, gained, infoOf, isUntold, replicationOf, type RedisServer } from "./server";
 
 const memoryWatchRatio = 0.8;
 const memoryDegradedRatio = 0.95;
@@ -58,6 +58,7 @@ export function serverRules<S>(
     each("NodeNotRead", "degraded", notRead),
     each("NodeLoading", "degraded", loading),
     each("PersistenceFails", "critical", persistenceFails),
+    each("WritesRefused", "critical", writesRefused),
     each("MemoryNearLimit", "watch", memoryNearLimit),
     each("KeysEvicted", "watch", keysEvicted),
     each("MemoryFragmented", "watch", memoryFragmented),
@@ -110,14 +111,37 @@ function persistenceFails(server: RedisServer): Seen | null {
   return { facts: { member: server.member, what: failing.join(", "), changes: told.changesSinceSave }, level };
 }
 
+/**
+ * With `min-replicas-to-write` a master counts the replicas that it heard within `min-replicas-max-lag`, and refuses every write while they
+ * are fewer (NOREPLICAS). It tells the count only where both are set, so that none at all are always too few.
+ */
+function writesRefused(server: RedisServer): Seen | null {
+  const replication = replicationOf(server);
+  if (replication?.role !== "master" || replication.goodReplicaCount === null) return null;
+  const { replicasNeeded } = server;
+  // One that was read before it was set tells nothing of it.
+  const needed = replicasNeeded?.kind === "value" && replicasNeeded.value > 0 ? replicasNeeded.value : null;
+  const good = replication.goodReplicaCount;
+  if (needed !== null) return good < needed ? { facts: { member: server.member, good, needed } } : null;
+  const facts = { member: server.member, good, needed: good + 1 };
+  if (good === 0) return { facts };
+  const isRead = replicasNeeded === null || replicasNeeded.kind === "value";
+  return { facts, cannotTell: isRead ? sentence("probe/not-told") : replicasNeeded.reason };
+}
+
 function memoryNearLimit(server: RedisServer): Seen | null {
-  const memory = infoOf(server)?.memory ?? null;
-  if (memory === null || memory.mostBytes === 0) return null;
+  const info = infoOf(server);
+  const memory = info?.memory ?? null;
+  if (info === null || memory === null || memory.mostBytes === 0) return null;
   const ratio = memory.usedBytes / memory.mostBytes;
   // With eviction a full memory is how a cache lives; the evictions are told apart.
-  if (ratio < memoryWatchRatio || memory.policy !== "noeviction") return null;
+  const evictsNothing =
+    memory.policy === "noeviction" || (memory.policy.startsWith("volatile-") && info.expiringKeyCount === 0);
+  if (ratio < memoryWatchRatio || !evictsNothing) return null;
   const facts = { member: server.member, usedBytes: memory.usedBytes, mostBytes: memory.mostBytes, ratio };
-  return { facts, level: ratio >= memoryDegradedRatio ? "degraded" : "watch" };
+  // A replica takes what its master sends, whatever its own limit.
+  const isRefusing = ratio >= 1 && info.replication?.role === "master";
+  return { facts, level: isRefusing ? "critical" : ratio >= memoryDegradedRatio ? "degraded" : "watch" };
 }
 
 function keysEvicted(server: RedisServer): Seen | null {

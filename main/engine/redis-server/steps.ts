@@ -2,7 +2,7 @@ import { sentence, type Fact, type Sentence } from "../../../contract/sentence";
 import type { Claim, Effect, Judge, PlannedSteps, Step } from "../engine";
 import { endHungEffect, startEffect, stopEffect, type ServiceControl } from "../service";
 import { controlOfServer } from "./settings";
-import type { RedisServer, Standing } from "./server";
+import { infoOf, type RedisServer, type Standing } from "./server";
 
 const stopMs = 120_000;
 const startMs = 120_000;
@@ -11,9 +11,10 @@ const endMs = 30_000;
 /** What a plan is when the snapshot no longer shows what it acts on. */
 export const nothingToDo: PlannedSteps = { steps: [], warnings: [], restsOn: [], goal: [] };
 
-/** Of what a server loads when it starts only an append-only file is told by INFO: without a look before that shows one it may start empty. */
-export function mayStartEmpty({ before }: RedisServer): boolean {
-  return before?.info.persistence?.usesAppendOnlyFile !== true;
+/** Of what a server loads when it starts only an append-only file is told by INFO: without a look that shows one it may start empty. */
+export function mayStartEmpty(server: RedisServer): boolean {
+  const told = infoOf(server) ?? server.before?.info ?? null;
+  return told?.persistence?.usesAppendOnlyFile !== true;
 }
 
 /** What recoveries claim of any server, as data; `serverJudges` says whether a snapshot shows it. */

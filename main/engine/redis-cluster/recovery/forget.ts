@@ -3,9 +3,9 @@ import type { RecoveryAction } from "../../engine";
 import { isUntold, namesOf } from "../../redis-server/server";
 import { loginOf } from "../../redis-server/settings";
 import { nothingToDo } from "../../redis-server/steps";
-import { nameOf, nodeById, type ClusterNode, type ClusterSnapshot } from "../snapshot";
+import { agreedGone, nameOf, type ClusterNode, type ClusterSnapshot } from "../snapshot";
 import type { KnownNode } from "../topology";
-import { holds } from "./judges";
+import { holds, mayLive } from "./judges";
 
 const callMs = 10_000;
 /** A forgotten node is kept out for a minute; who still knows it then brings it back to all. */
@@ -25,9 +25,9 @@ export const forgetNode: RecoveryAction<ClusterSnapshot> = {
       : [];
   },
   targets: (snapshot) =>
-    dead(snapshot).map((node) => ({ target: nameOf(snapshot, node), objections: objectionsTo(snapshot, node) })),
+    agreedGone(snapshot).map((node) => ({ target: nameOf(snapshot, node), objections: objectionsTo(snapshot, node) })),
   plan: (snapshot, target) => {
-    const node = dead(snapshot).find((one) => nameOf(snapshot, one) === target);
+    const node = agreedGone(snapshot).find((one) => nameOf(snapshot, one) === target);
     if (node === undefined) return nothingToDo;
     const members = living(snapshot, node);
     return {
@@ -37,21 +37,16 @@ export const forgetNode: RecoveryAction<ClusterSnapshot> = {
         effect: { kind: "redis", login: loginOf(member.site), command: ["CLUSTER", "FORGET", node.id] },
         changes: true,
         deadlineMs: callMs,
-        stillSafe: [holds.knows(member.member, node.id, target)],
+        stillSafe: [holds.knows(member.member, node.id, target), holds.dead(node.id, target)],
         achieved: [holds.knowsNot(member.member, node.id, target)],
         undo: { kind: "none", reason: sentence("redis-cluster/no-undo.forgotten", { name: target }) },
       })),
       warnings: [sentence("redis-cluster/warning.forgotten", { name: target })],
-      restsOn: members.map((member) => holds.knows(member.member, node.id, target)),
+      restsOn: [holds.dead(node.id, target), ...members.map((member) => holds.knows(member.member, node.id, target))],
       goal: members.map((member) => holds.knowsNot(member.member, node.id, target)),
     };
   },
 };
-
-/** Nodes that a majority of masters agreed are gone. */
-function dead({ leading }: ClusterSnapshot): readonly KnownNode[] {
-  return (leading?.known ?? []).filter(({ failure }) => failure === "agreed");
-}
 
 function living(snapshot: ClusterSnapshot, { id }: KnownNode): readonly ClusterNode[] {
   return snapshot.nodes.filter((node) => node.nodes.kind === "value" && node.nodes.value.some((one) => one.id === id));
@@ -59,13 +54,10 @@ function living(snapshot: ClusterSnapshot, { id }: KnownNode): readonly ClusterN
 
 function objectionsTo(snapshot: ClusterSnapshot, node: KnownNode): readonly Sentence[] {
   const name = nameOf(snapshot, node);
-  const member = nodeById(snapshot, node.id);
   const followers = snapshot.nodes.filter(({ own }) => own?.masterId === node.id);
   return [
     node.ranges.length > 0 ? sentence("redis-cluster/still-owns-slots", { name }) : null,
     followers.length > 0 ? sentence("redis-cluster/still-copied", { name, members: namesOf(followers) }) : null,
-    member !== null && member.standing.kind !== "stopped"
-      ? sentence("redis-cluster/not-proven-stopped", { member: name })
-      : null,
+    mayLive(snapshot, node.id, name),
   ].filter((reason) => reason !== null);
 }

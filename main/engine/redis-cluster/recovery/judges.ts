@@ -1,7 +1,7 @@
 import { sentence, type Fact, type Sentence } from "../../../../contract/sentence";
 import type { Claim, Judge } from "../../engine";
 import { numberOf } from "../../figure-of";
-import { isUntold, namesOf, replicationOf } from "../../redis-server/server";
+import { infoOf, isUntold, namesOf, replicationOf } from "../../redis-server/server";
 import { memberOf, serverHolds, serverJudges } from "../../redis-server/steps";
 import { isLost } from "../health";
 import { lagBytes } from "../members";
@@ -46,6 +46,10 @@ export const holds = {
   noneOpen: (): Claim => sentence("redis-cluster/holds.none-open"),
   mastersServe: (): Claim => sentence("redis-cluster/holds.masters-serve"),
   joined: (member: string): Claim => sentence("redis-cluster/holds.joined", { member }),
+  /** Where one member after another forgets it, those that already did no longer tell how it is. */
+  dead: (id: string, name: string): Claim => sentence("redis-cluster/holds.dead", { id, name }),
+  hasRoom: (member: string, bytes: number): Claim => sentence("redis-cluster/holds.has-room", { member, bytes }),
+  unlimited: (member: string): Claim => sentence("redis-cluster/holds.unlimited", { member }),
   knows: (member: string, id: string, name: string): Claim =>
     sentence("redis-cluster/holds.knows", { member, id, name }),
   knowsNot: (member: string, id: string, name: string): Claim =>
@@ -105,6 +109,17 @@ export const redisClusterJudges: Readonly<Record<string, Judge<ClusterSnapshot>>
   "redis-cluster/holds.none-open": (now) => openSlots(now),
   "redis-cluster/holds.masters-serve": (now) => mastersServe(now),
   "redis-cluster/holds.joined": (now, facts) => notJoined(now, memberOf(facts)),
+  "redis-cluster/holds.dead": (now, facts) => {
+    const id = String(facts.id);
+    const heard = now.nodes.some(
+      ({ nodes }) => nodes.kind === "value" && nodes.value.some((one) => one.id === id && one.failure === "none"),
+    );
+    return heard
+      ? sentence("redis-cluster/not-proven-stopped", { member: String(facts.name) })
+      : mayLive(now, id, String(facts.name));
+  },
+  "redis-cluster/holds.has-room": (now, facts) => lacksRoom(now, memberOf(facts), Number(facts.bytes)),
+  "redis-cluster/holds.unlimited": (now, facts) => lacksRoom(now, memberOf(facts), null),
   "redis-cluster/holds.knows": (now, facts) =>
     lists(now, facts) === true ? null : sentence("redis-cluster/knows-not", knownFacts(facts)),
   "redis-cluster/holds.knows-not": (now, facts) =>
@@ -276,6 +291,30 @@ function includes(owned: readonly SlotRange[], wanted: readonly SlotRange[]): bo
     for (let slot = from; slot <= to; slot += 1) if (slot >= slotCount || table[slot] == null) return false;
     return true;
   });
+}
+
+/** A member whose host does not say that it is stopped; of others nothing but the cluster's own word is known. */
+export function mayLive(now: ClusterSnapshot, id: string, name: string): Sentence | null {
+  const node = nodeById(now, id);
+  return node !== null && node.standing.kind !== "stopped"
+    ? sentence("redis-cluster/not-proven-stopped", { member: name })
+    : null;
+}
+
+/** Of its limit: the keys on their way are in the memory of both, and so are the buffers of its replicas. */
+const roomShare = 0.9;
+
+/** Why a master could not take so many bytes; null of them where they are not known, which only one without a limit can take. */
+export function lacksRoom(now: ClusterSnapshot, member: string, bytes: number | null): Sentence | null {
+  const node = nodeIn(now, member);
+  const memory = node === null ? null : (infoOf(node)?.memory ?? null);
+  if (memory === null) return sentence("redis-cluster/not-told", { member });
+  const { usedBytes, mostBytes } = memory;
+  if (mostBytes === 0) return null;
+  if (bytes === null) return sentence("redis-cluster/room-unknown", { member, mostBytes });
+  return usedBytes + bytes > mostBytes * roomShare
+    ? sentence("redis-cluster/no-room", { member, bytes, usedBytes, mostBytes })
+    : null;
 }
 
 /** What every plan about one shard rests on. */

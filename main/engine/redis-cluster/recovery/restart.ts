@@ -27,9 +27,13 @@ export const restartNode: RecoveryAction<ClusterSnapshot> = {
     const stop = node.standing.kind === "hung" ? steps.endHung(node) : steps.stop(node, before, joined);
     return {
       steps: [...stop, ...steps.start(node, [], joined)],
-      warnings: isReplica(node) ? [] : [sentence("redis-cluster/warning.restart", { member: target })],
+      warnings: [
+        ...lossOf(snapshot, node),
+        ...(isReplica(node) ? [] : [sentence("redis-cluster/warning.restart", { member: target })]),
+      ],
       restsOn: before,
       goal: joined,
+      ...(lossOf(snapshot, node).length > 0 && { risk: "R3" }),
     };
   },
 };
@@ -49,14 +53,11 @@ export const startNode: RecoveryAction<ClusterSnapshot> = {
     const node = nodeIn(snapshot, target);
     if (node === null) return nothingToDo;
     const joined: readonly Claim[] = [holds.joined(target)];
-    const emptied = emptiedBy(snapshot, node);
-    const starts = snapshot.leading === null ? "may-be-copied" : "starts-empty";
+    const emptied = emptiedWarning(snapshot, node);
     return {
       steps: steps.start(node, [], joined),
       warnings: [
-        ...(emptied.length > 0
-          ? [sentence(`redis-cluster/warning.${starts}`, { member: target, replicas: emptied.join(", ") })]
-          : []),
+        ...emptied,
         ...(lostMasters(snapshot).includes(target)
           ? []
           : [sentence("redis-cluster/warning.writes-dropped", { member: target })]),
@@ -67,6 +68,33 @@ export const startNode: RecoveryAction<ClusterSnapshot> = {
     };
   },
 };
+
+function emptiedWarning(snapshot: ClusterSnapshot, node: ClusterNode): readonly Sentence[] {
+  const emptied = emptiedBy(snapshot, node);
+  const starts = snapshot.leading === null ? "may-be-copied" : "starts-empty";
+  return emptied.length === 0
+    ? []
+    : [sentence(`redis-cluster/warning.${starts}`, { member: node.member, replicas: emptied.join(", ") })];
+}
+
+/** What a restart may lose: the only copy of a shard's data that is left, where it is in its memory alone, and what others copy of it. */
+function lossOf(snapshot: ClusterSnapshot, node: ClusterNode): readonly Sentence[] {
+  return isOnlyCopy(snapshot, node) && mayStartEmpty(node)
+    ? [sentence("redis-cluster/warning.memory-only", { member: node.member }), ...emptiedWarning(snapshot, node)]
+    : [];
+}
+
+/** No other server is known to serve the shard, or to be able to take it over; where nobody tells the layout none is. */
+function isOnlyCopy(snapshot: ClusterSnapshot, node: ClusterNode): boolean {
+  if (snapshot.leading === null) return true;
+  const shard = snapshot.shards.find(
+    ({ master, replicas }) => master.id === node.id || replicas.some(({ id }) => id === node.id),
+  );
+  if (shard === undefined) return false;
+  const others = shard.replicas.filter(({ id }) => id !== node.id);
+  const isMasterThere = shard.master.id !== node.id && nodeById(snapshot, shard.master.id)?.standing.kind === "serving";
+  return !isMasterThere && !others.some((one) => isEligible(snapshot, one));
+}
 
 /** Who copies a master that may start without its data, and loses its own by that. */
 function emptiedBy(snapshot: ClusterSnapshot, node: ClusterNode): readonly string[] {

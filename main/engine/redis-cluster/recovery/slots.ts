@@ -7,7 +7,7 @@ import { nothingToDo } from "../../redis-server/steps";
 import { movesFor, steady, wholeCluster, type Evened, type SlotMove } from "../balance";
 import { claimants, contested, nodeIn, unowned, type ClusterNode, type ClusterSnapshot } from "../snapshot";
 import { countSlots, showRanges, type SlotRange } from "../topology";
-import { holds, mastersServe, openSlots } from "./judges";
+import { holds, lacksRoom, mastersServe, openSlots } from "./judges";
 
 const callMs = 15_000;
 const fixMs = 600_000;
@@ -158,9 +158,13 @@ function rebalance(evened: Evened): RecoveryAction<ClusterSnapshot> {
           : moves.length === 0
             ? sentence("redis-cluster/balanced-already")
             : null;
-      return [reason, mastersServe(snapshot), openSlots(snapshot), claimedTwice(snapshot)].filter(
-        (one) => one !== null,
-      );
+      return [
+        reason,
+        noRoom(snapshot, moves ?? []),
+        mastersServe(snapshot),
+        openSlots(snapshot),
+        claimedTwice(snapshot),
+      ].filter((one) => one !== null);
     },
     targets: () => [{ target: wholeCluster, objections: [] }],
     plan: (snapshot) => {
@@ -191,6 +195,21 @@ function rebalance(evened: Evened): RecoveryAction<ClusterSnapshot> {
   };
 }
 
+/** Whom all that is to come would make too full. */
+function noRoom(snapshot: ClusterSnapshot, moves: readonly SlotMove[]): Sentence | null {
+  const takers = [...new Set(moves.map(({ to }) => to))];
+  const reasons = takers.map((taker) => {
+    const incoming = moves.filter(({ to }) => to === taker).map(({ bytes }) => bytes);
+    const known = incoming.filter((bytes) => bytes !== null);
+    return lacksRoom(
+      snapshot,
+      taker,
+      known.length < incoming.length ? null : known.reduce((sum, bytes) => sum + bytes, 0),
+    );
+  });
+  return reasons.find((reason) => reason !== null) ?? null;
+}
+
 function chunksOf(move: SlotMove): readonly SlotMove[] {
   const bytesPerSlot = move.bytes === null || move.count === 0 ? 0 : move.bytes / move.count;
   const size = Math.max(1, Math.min(chunkSlots, bytesPerSlot === 0 ? chunkSlots : steady(chunkBytes / bytesPerSlot)));
@@ -202,7 +221,7 @@ function chunksOf(move: SlotMove): readonly SlotMove[] {
 
 function moveStep(
   snapshot: ClusterSnapshot,
-  { from, to, count }: SlotMove,
+  { from, to, count, bytes }: SlotMove,
   before: readonly Claim[],
   after: readonly Claim[],
 ): readonly Step[] {
@@ -220,16 +239,17 @@ function moveStep(
     ),
     deadlineMs: chunkMs,
   });
+  const room = (member: string): Claim => (bytes === null ? holds.unlimited(member) : holds.hasRoom(member, bytes));
   return [
     {
       ...move(giver, taker),
       changes: true,
-      stillSafe: [...before, holds.noneOpen(), holds.mastersServe()],
+      stillSafe: [room(to), ...before, holds.noneOpen(), holds.mastersServe()],
       achieved: [...after, holds.noneOpen()],
       undo: {
         kind: "by",
         ...move(taker, giver),
-        stillSafe: [...after, holds.noneOpen(), holds.mastersServe()],
+        stillSafe: [room(from), ...after, holds.noneOpen(), holds.mastersServe()],
         achieved: [...before, holds.noneOpen()],
       },
     },
