@@ -31,7 +31,7 @@ const recorded = (name: string): Members =>
 
 const codes = (sentences: readonly { readonly code: string }[]): readonly string[] => sentences.map(({ code }) => code);
 
-const roomy: Room = { availableBytes: 2 ** 30, isMountPoint: false };
+const roomy: Room = { availableBytes: 2 ** 30, insideBytes: 2 ** 30, isMountPoint: false };
 
 /** A look at which the data of all members lie so. */
 function looking(

@@ -44,17 +44,32 @@ interface Hashed {
   readonly hash: KeyHash;
 }
 
-/** The hashes of all members that told one, when they were taken at one revision; hashes of different revisions say nothing of each other. */
+/**
+ * Hashes that were taken at one revision; those of different revisions say nothing of each other. Of several moments that more than one
+ * member was hashed at, one at which they differ comes first, then the one most were hashed at.
+ */
 export function hashesAtOneRevision({ members }: EtcdSnapshot): readonly Hashed[] | null {
   const told = members.flatMap((member): readonly Hashed[] =>
     member.hash.kind === "value" ? [{ member, hash: member.hash.value }] : [],
   );
-  const moments = new Set(told.map(({ hash }) => `${hash.revision} ${hash.compactRevision}`));
-  return moments.size === 1 ? told : null;
+  const moments = new Map<string, Hashed[]>();
+  for (const one of told) {
+    const moment = `${one.hash.revision} ${one.hash.compactRevision}`;
+    moments.set(moment, [...(moments.get(moment) ?? []), one]);
+  }
+  if (moments.size <= 1) return told.length === 0 ? null : told;
+  const [first] = [...moments.values()]
+    .filter(({ length }) => length > 1)
+    .sort((one, other) => hashCount(other) - hashCount(one) || other.length - one.length);
+  return first ?? null;
 }
 
-function hashSaid(snapshot: EtcdSnapshot, { hash }: EtcdMember): Figure {
-  const isComparable = hashesAtOneRevision(snapshot) !== null;
+function hashCount(hashed: readonly Hashed[]): number {
+  return new Set(hashed.map(({ hash }) => hash.hash)).size;
+}
+
+function hashSaid(snapshot: EtcdSnapshot, { hash, member: name }: EtcdMember): Figure {
+  const isComparable = hashesAtOneRevision(snapshot)?.some(({ member }) => member.member === name) ?? false;
   return figureOf(hash, "text", (told) =>
     isComparable ? `${told.revision}: ${told.hash.toString(16)}` : sentence("etcd/hash-moments-differ"),
   );

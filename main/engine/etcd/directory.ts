@@ -41,6 +41,8 @@ export function parseDirectory(text: string): DataDirectory {
 /** Where the data directory is made. */
 export interface Room {
   readonly availableBytes: number;
+  /** On the disk that the data lie on, which may be one of their own. */
+  readonly insideBytes: number;
   /** The directory that is there is a disk of its own, which cannot get another name. */
   readonly isMountPoint: boolean;
 }
@@ -50,8 +52,10 @@ const processEveryMs = 60_000;
 
 /** The folder that the directory lies in comes first, then the directory itself where it is there. */
 export function parseRoom(text: string, directory: string): Room {
+  const lines = text.trimEnd().split("\n");
   return {
     availableBytes: availableBytesIn("the free space beside the data directory", text),
+    insideBytes: availableBytesIn("the free space of the data directory", `${lines.at(-1) ?? ""}\n`),
     isMountPoint: text.split("\n").some((line) => line.endsWith(`% ${directory}`)),
   };
 }

@@ -1,7 +1,7 @@
 import { sentence } from "../../../../contract/sentence";
 import type { RecoveryAction, Step } from "../../engine";
 import { alarmsOf, answering, leaderOf, nameOf, type Answering, type EtcdSnapshot } from "../snapshot";
-import { allInSync, heirOf, holds, isCompact, layoutOf } from "./judges";
+import { allInSync, defragmentWarnings, heirOf, holds, isCompact, layoutOf, noRoomToDefragment } from "./judges";
 import { compactHistory, defragment, disarm, moveLeader, nothingToDo } from "./steps";
 
 /**
@@ -15,9 +15,15 @@ export const clearNoSpace: RecoveryAction<EtcdSnapshot> = {
   verifyWithinMs: 60_000,
 
   objections: (snapshot) => {
-    const sync = allInSync(snapshot);
     if (noSpaceIds(snapshot).length === 0) return [sentence("etcd/no-alarm")];
-    return sync === null ? [] : [sync];
+    const sync = allInSync(snapshot);
+    const leader = leaderOf(snapshot);
+    if (sync !== null || leader === null) return [sync ?? sentence("etcd/no-sole-leader")];
+    const worth = worthDefragmenting(snapshot, leader);
+    if (worth.includes(leader) && heirOf(snapshot) === null)
+      return [sentence("etcd/nobody-to-hand-over", { member: leader.member })];
+    // What is in use shrinks by compaction, so each member's room is then judged before its own step alone.
+    return needsCompaction(leader) ? [] : worth.map(noRoomToDefragment).filter((one) => one !== null);
   },
   targets: (snapshot) => {
     const [first] = noSpaceIds(snapshot);
@@ -26,34 +32,44 @@ export const clearNoSpace: RecoveryAction<EtcdSnapshot> = {
 
   plan: (snapshot) => {
     const leader = leaderOf(snapshot);
+    if (leader === null) return nothingToDo;
     const heir = heirOf(snapshot);
-    if (leader === null || heir === null) return nothingToDo;
     const compacts = needsCompaction(leader);
-    // Compaction frees space inside the file, so afterwards every member is worth defragmenting.
-    const isWorth = ({ standing }: Answering): boolean => compacts || !isCompact(standing.status);
-    const followers = answering(snapshot).filter(({ member }) => member !== leader.member);
-    const last: readonly Step[] = isWorth(leader)
-      ? [
-          moveLeader(leader, heir, [holds.allInSync()]),
-          defragment(leader, [holds.allInSync(), holds.leads(heir.member)]),
-        ]
-      : [];
+    const worth = worthDefragmenting(snapshot, leader);
+    const followers = worth.filter((one) => one !== leader);
+    const handsOverTo = worth.includes(leader) ? heir : null;
+    const last: readonly Step[] =
+      handsOverTo === null
+        ? []
+        : [
+            moveLeader(leader, handsOverTo, [holds.allInSync()]),
+            defragment(leader, [holds.allInSync(), holds.leads(handsOverTo.member)]),
+          ];
+    const tight = compacts ? worth.map(noRoomToDefragment).filter((one) => one !== null) : [];
     return {
       steps: [
         ...(compacts ? [compactHistory(leader)] : []),
-        ...followers.filter(isWorth).map((member) => defragment(member, [holds.allInSync()])),
+        ...followers.map((member) => defragment(member, [holds.allInSync()])),
         ...last,
-        disarm(last.length > 0 ? heir : leader, noSpaceIds(snapshot)),
+        disarm(handsOverTo ?? leader, noSpaceIds(snapshot)),
       ],
       warnings: [
         ...(compacts ? [sentence("etcd/warning.history-gone", { revision: leader.standing.status.revision })] : []),
-        sentence("etcd/warning.each-pauses"),
+        ...(worth.length > 0 ? [sentence("etcd/warning.each-pauses")] : []),
+        ...(tight.length > 0 ? [...tight, sentence("etcd/warning.stops-without-room")] : []),
+        ...defragmentWarnings(worth),
       ],
       restsOn: layoutOf(snapshot),
       goal: [holds.noAlarm(), holds.roomEverywhere(), holds.allInSync()],
     };
   },
 };
+
+/** Compaction frees space inside the file, so afterwards every member is. */
+function worthDefragmenting(snapshot: EtcdSnapshot, leader: Answering): readonly Answering[] {
+  const compacts = needsCompaction(leader);
+  return answering(snapshot).filter(({ standing }) => compacts || !isCompact(standing.status));
+}
 
 function noSpaceIds(snapshot: EtcdSnapshot): readonly string[] {
   return alarmsOf(snapshot)

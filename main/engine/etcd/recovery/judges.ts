@@ -37,6 +37,7 @@ export const holds = {
   allInSync: (): Claim => sentence("etcd/holds.all-in-sync"),
   compacted: (revision: number): Claim => sentence("etcd/holds.compacted", { revision }),
   compact: (member: string): Claim => sentence("etcd/holds.compact", { member }),
+  roomToDefragment: (member: string): Claim => sentence("etcd/holds.room-to-defragment", { member }),
   roomEverywhere: (): Claim => sentence("etcd/holds.room-everywhere"),
   noAlarm: (): Claim => sentence("etcd/holds.no-alarm"),
   listed: (id: string): Claim => sentence("etcd/holds.listed", { id }),
@@ -109,6 +110,13 @@ export const etcdJudges: Readonly<Record<string, Judge<EtcdSnapshot>>> = {
     const status = memberIn(now, memberOf(facts))?.status;
     if (status?.kind !== "value") return sentence("etcd/does-not-answer", { member: memberOf(facts) });
     return isCompact(status.value) ? null : sentence("etcd/not-compact", { member: memberOf(facts) });
+  },
+  "etcd/holds.room-to-defragment": (now, facts) => {
+    const member = answering(now).find((one) => one.member === facts.member);
+    if (member === undefined) return sentence("etcd/does-not-answer", { member: memberOf(facts) });
+    return member.room.kind === "value"
+      ? noRoomToDefragment(member)
+      : sentence("etcd/defragment-room-unknown", { member: member.member });
   },
   "etcd/holds.room-everywhere": roomEverywhere,
   "etcd/holds.no-alarm": (now) =>
@@ -242,6 +250,31 @@ export function isCompact({
   readonly dbInUseBytes: number;
 }): boolean {
   return dbBytes <= 1.5 * dbInUseBytes + spareBytes;
+}
+
+/** The next piece of its log, which etcd sets aside whenever it needs one. */
+const logPieceBytes = 64 << 20;
+
+/** A defragmented copy of what is in use lies beside the old file for a while. */
+export function bytesToDefragment({ standing }: Answering): number {
+  return standing.status.dbInUseBytes + logPieceBytes;
+}
+
+/** A disk that gets full meanwhile ends the member (3.4, etcd-io/etcd#18810). Null also where its room is not known. */
+export function noRoomToDefragment(member: Answering): Sentence | null {
+  if (member.room.kind !== "value") return null;
+  const [availableBytes, neededBytes] = [member.room.value.insideBytes, bytesToDefragment(member)];
+  return availableBytes < neededBytes
+    ? sentence("etcd/no-room-to-defragment", { member: member.member, availableBytes, neededBytes })
+    : null;
+}
+
+export function defragmentWarnings(members: readonly Answering[]): readonly Sentence[] {
+  return members
+    .filter(({ room }) => room.kind !== "value")
+    .map((one) =>
+      sentence("etcd/warning.defragment-room-unknown", { member: one.member, neededBytes: bytesToDefragment(one) }),
+    );
 }
 
 const roomRatio = 0.9;

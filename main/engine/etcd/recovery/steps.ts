@@ -108,14 +108,16 @@ export function moveLeader(from: EtcdMember, to: EtcdMember, stillSafe: readonly
 }
 
 export function defragment(target: EtcdMember, stillSafe: readonly Claim[]): Step {
-  const { member, node } = target;
+  const { member, node, room } = target;
+  // Nothing is claimed of room that could not be read; the plan warns of it.
+  const known = room.kind === "value" ? [holds.roomToDefragment(member)] : [];
   return {
     title: sentence("etcd/step.defragment", { member }),
     node,
     effect: call(target, "/v3/maintenance/defragment"),
     changes: true,
     deadlineMs: defragmentMs,
-    stillSafe: [holds.majorityWithout(member), ...stillSafe],
+    stillSafe: [holds.majorityWithout(member), ...known, ...stillSafe],
     achieved: [holds.compact(member), holds.inSync(member)],
     undo: { kind: "needless", reason: sentence("etcd/no-undo.defragmented", { member }) },
   };
