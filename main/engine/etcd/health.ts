@@ -29,6 +29,8 @@ const fsyncWatchMs = 500;
 const fsyncDegradedMs = 1_000;
 const commitWatchMs = 250;
 const filesWatchRatio = 0.8;
+/** In a quarter of an hour, as etcd's own alert has it. */
+const leaderChangesWatch = 4;
 const pendingWatch = 100;
 const failedPerSecond = 5;
 
@@ -293,10 +295,8 @@ export const etcdHealth: readonly Rule[] = [
     const upToMs = since?.commitMs ?? null;
     return upToMs === null || upToMs < commitWatchMs ? null : { facts: durationFact(upToMs), of: "metrics" };
   }),
-  each("etcd/LeaderChanging", "watch", ({ since }) =>
-    since !== null && since.leaderChanges >= 2
-      ? { facts: { changes: since.leaderChanges, seconds: Math.round(since.seconds) }, of: "metrics" }
-      : null,
+  each("etcd/LeaderChanging", "watch", ({ elections }) =>
+    elections !== null && elections.changes >= leaderChangesWatch ? { facts: { ...elections }, of: "metrics" } : null,
   ),
   each("etcd/ProposalsFailing", "watch", ({ since }) =>
     since !== null && since.proposalsFailed / since.seconds > failedPerSecond

@@ -214,14 +214,25 @@ export function parseMemberMetrics(text: string): MemberMetrics {
   };
 }
 
+/** How many changes of leader one run of a member has seen. */
+export interface ElectionCount {
+  readonly startedAt: number | null;
+  readonly leaderChanges: number | null;
+}
+
 export interface EtcdProbes extends DirectoryProbes, Readonly<Record<string, Probe<unknown>>> {
   readonly status: Probe<MemberStatus>;
   readonly members: Probe<readonly ListedMember[]>;
   readonly quorumRead: Probe<true>;
   readonly metrics: Probe<MemberMetrics>;
+  /** Read seldom, so that it and the one before it are what changes of leader are counted from over minutes. */
+  readonly electionCount: Probe<ElectionCount>;
   readonly hash: Probe<KeyHash>;
   readonly liveness: Probe<Liveness>;
 }
+
+/** Half of the quarter of an hour over which changes of leader are counted. */
+export const electionsEveryMs = 450_000;
 
 /** It walks all keys: seconds on a database of gigabytes. */
 const hashEveryMs = 30 * 60_000;
@@ -233,16 +244,23 @@ export function etcdProbes(site: EtcdSite): EtcdProbes {
     parse,
     deadlineMs: 3_000,
   });
+  const measured = { kind: "http", login: metricsLoginOf(site), method: "GET", path: "/metrics" } as const;
   const process = { name: "etcd", words: [], control: site.settings.control };
   return {
     status: post("/v3/maintenance/status", parseStatus),
     members: post("/v3/cluster/member/list", parseMembers),
     // "health" in base64: the key that etcd's own health command reads; it need not exist.
     quorumRead: post("/v3/kv/range", parseQuorumRead, { key: "aGVhbHRo", keys_only: true }),
-    metrics: {
-      ask: { kind: "http", login: metricsLoginOf(site), method: "GET", path: "/metrics" },
-      parse: parseMemberMetrics,
+    metrics: { ask: measured, parse: parseMemberMetrics, deadlineMs: 4_000 },
+    electionCount: {
+      ask: measured,
+      parse: (text) => {
+        const { startedAt, leaderChanges } = parseMemberMetrics(text);
+        return { startedAt, leaderChanges };
+      },
+      everyMs: electionsEveryMs,
       deadlineMs: 4_000,
+      seldom: true,
     },
     hash: { ...post("/v3/maintenance/hash", parseHash), everyMs: hashEveryMs, deadlineMs: 20_000, seldom: true },
     liveness: { ask: { kind: "read", script: livenessScript(process) }, parse: parseLiveness },

@@ -5,7 +5,15 @@ import type { Reading } from "../../probe/probe";
 import type { MemberReadings } from "../engine";
 import { keepsRestarting, type Liveness } from "../process-liveness";
 import type { DataDirectory, FolderRights, Room } from "./directory";
-import type { EtcdProbes, KeyHash, ListedMember, MemberMetrics, MemberStatus } from "./probes";
+import {
+  electionsEveryMs,
+  type ElectionCount,
+  type EtcdProbes,
+  type KeyHash,
+  type ListedMember,
+  type MemberMetrics,
+  type MemberStatus,
+} from "./probes";
 import type { EtcdSite, etcdSettings } from "./settings";
 
 /**
@@ -38,7 +46,14 @@ export interface EtcdMember {
   readonly rights: Reading<FolderRights>;
   /** Between this reading and the one before; null until there are two of one run of the process. */
   readonly since: Since | null;
+  /** Over up to a quarter of an hour of one run of the process; null where nothing older than the metrics of now is known of it. */
+  readonly elections: Elections | null;
   readonly keepsRestarting: boolean;
+}
+
+export interface Elections {
+  readonly changes: number;
+  readonly withinMs: number;
 }
 
 /** Durations are upper bounds, null where nothing of the kind happened. */
@@ -46,7 +61,6 @@ export interface Since {
   readonly seconds: number;
   readonly fsyncMs: number | null;
   readonly commitMs: number | null;
-  readonly leaderChanges: number;
   readonly proposalsFailed: number;
   readonly requestsPerSecond: number | null;
   readonly clientSentBytesPerSecond: number | null;
@@ -78,6 +92,7 @@ export function snapshotMembers(all: readonly Readings[]): EtcdSnapshot {
       standing: standingOf(readings.status, readings.liveness),
       id: readings.status.kind === "value" ? readings.status.value.memberId : idIn(listed, site, answeredFor),
       ...readings,
+      elections: electionsIn(readings.metrics, [previous?.electionCount, readings.electionCount]),
       since: previous === undefined ? null : sinceOf(previous.metrics, readings.metrics),
       keepsRestarting: keepsRestarting(previous?.liveness, readings.liveness),
     })),
@@ -108,6 +123,23 @@ function idIn(
   return own === undefined || answeredFor.has(own.id) ? null : own.id;
 }
 
+/** Counted from the older of the readings that are kept, where it is of the same run of the process. */
+function electionsIn(
+  now: Reading<MemberMetrics>,
+  kept: readonly (Reading<ElectionCount> | undefined)[],
+): Elections | null {
+  if (now.kind !== "value" || now.value.leaderChanges === null) return null;
+  for (const then of kept) {
+    if (then?.kind !== "value" || then.value.leaderChanges === null) continue;
+    const changes = now.value.leaderChanges - then.value.leaderChanges;
+    const withinMs = now.evidence.takenAt - then.evidence.takenAt;
+    const isOfThisRun = then.value.startedAt === now.value.startedAt && changes >= 0;
+    // After a sleep of the desktop the older one may be of hours ago.
+    if (isOfThisRun && withinMs > 0 && withinMs <= 2.5 * electionsEveryMs) return { changes, withinMs };
+  }
+  return null;
+}
+
 function sinceOf(before: Reading<MemberMetrics>, now: Reading<MemberMetrics>): Since | null {
   if (before.kind !== "value" || now.kind !== "value") return null;
   const seconds = (now.evidence.takenAt - before.evidence.takenAt) / 1000;
@@ -129,7 +161,6 @@ function sinceOf(before: Reading<MemberMetrics>, now: Reading<MemberMetrics>): S
     seconds,
     fsyncMs: tail((metrics) => metrics.fsync),
     commitMs: tail((metrics) => metrics.commit),
-    leaderChanges: grown((metrics) => metrics.leaderChanges) ?? 0,
     proposalsFailed: grown((metrics) => metrics.proposalsFailed) ?? 0,
     requestsPerSecond: rate((metrics) => metrics.requests),
     clientSentBytesPerSecond: rate((metrics) => metrics.clientSentBytes),
