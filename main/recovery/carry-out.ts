@@ -4,11 +4,12 @@ import type { RunRecord, RunState, RunStep } from "../../contract/recovery";
 import { sentence, type Sentence } from "../../contract/sentence";
 import type { Claim, Effect } from "../engine/engine";
 import { lookAt, type LookParts } from "./look";
+import type { PlanningParts } from "./planning";
 import type { Performed, Performer } from "./ports";
 import { RecoveryError } from "./recovery-error";
 import { abandonedState, canMove, unsentSkipped, wasSent } from "./run-state";
 
-export interface CarryOutParts extends LookParts {
+export interface CarryOutParts extends LookParts, Pick<PlanningParts, "reachedAs"> {
   readonly performer: Performer;
   /** Between two looks at what a step has done. */
   readonly lookEveryMs: number;
@@ -74,6 +75,12 @@ async function carryOutStep(
     return true;
   }
   if (unsafe !== null && unsafe !== undefined) return halt(parts, live, work, index, "skipped", unsafe);
+  // The readings renewed a lost connection, and a configuration that was changed since may have led it to another host.
+  const { way } = await parts.reachedAs(work.cluster, step.node);
+  if (way !== step.reachedAs) {
+    const changed = sentence("recovery/way-changed", { node: step.node, before: step.reachedAs, after: way });
+    return halt(parts, live, work, index, "skipped", changed);
+  }
   // Asked while the readings were taken: the last moment at which nothing was sent.
   if (live.isStopAsked()) {
     const ending = live.run().steps.some(wasSent) ? "stopped" : "refused";

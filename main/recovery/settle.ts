@@ -4,7 +4,6 @@ import type { RunRecord, RunStep } from "../../contract/recovery";
 import { sentence, type Sentence } from "../../contract/sentence";
 import { lookAt, type Look } from "./look";
 import { cleaned, moved, type CarryOutParts } from "./carry-out";
-import type { PlanningParts } from "./planning";
 import type { Performed } from "./ports";
 import { abandonedState, isOpen, isUndoing, unsentSkipped, wasSent } from "./run-state";
 
@@ -26,8 +25,6 @@ export function interrupted(runs: readonly RunRecord[], nowMs: number): readonly
     });
 }
 
-export type SettleParts = CarryOutParts & Pick<PlanningParts, "reachedAs">;
-
 /** How long a node is asked what it remembers; one that cannot be reached by then has told nothing. */
 const recallWithinMs = 20_000;
 
@@ -36,7 +33,7 @@ const recallWithinMs = 20_000;
  * settles all of it; a step in doubt that shows its effect settles the step, and so does a node that proves it never ran or tells how it
  * went wrong, where no look shows the effect. Everything else leaves it in doubt, with what is missing.
  */
-export async function settled(parts: SettleParts, cluster: Cluster, run: RunRecord): Promise<Partial<RunRecord>> {
+export async function settled(parts: CarryOutParts, cluster: Cluster, run: RunRecord): Promise<Partial<RunRecord>> {
   const steps = await Promise.all(run.steps.map((step, index) => recalled(parts, cluster, run, step, index)));
   const first = judgedBy(run, await lookAt(parts, cluster));
   await parts.pause(parts.lookEveryMs);
@@ -68,7 +65,7 @@ interface Recalled {
 }
 
 async function recalled(
-  parts: SettleParts,
+  parts: CarryOutParts,
   cluster: Cluster,
   run: RunRecord,
   step: RunStep,

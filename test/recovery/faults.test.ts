@@ -151,6 +151,21 @@ describe("what the node remembers of a step in doubt", () => {
   });
 });
 
+describe("a way to a node that has changed since it was approved", () => {
+  it("is not taken: what follows is not sent, and both ways are named", async () => {
+    const here = world(two);
+    Object.defineProperty(here.options, "reachedAs", {
+      get: () => (here.service.sends.length === 0 ? "root@n1:22" : "root@other:22"),
+    });
+    const run = await here.run();
+    expect([run.state, run.steps.map(({ state }) => state)]).toEqual(["failed", ["kept", "skipped"]]);
+    expect(run.steps[1]?.reason).toEqual(
+      sentence("recovery/way-changed", { node: "n1", before: "root@n1:22", after: "root@other:22" }),
+    );
+    expect(here.service.sends).toHaveLength(1);
+  });
+});
+
 /** How many lines a run from approval to the end writes, and one with its undo. */
 async function writesOf(withUndo: boolean): Promise<number> {
   const here = world(two);
