@@ -165,6 +165,13 @@ export function openConsole(sshConfigPath: string, databasePassword?: string): C
   };
 }
 
+/** Takes back what a scenario did, the last first, and leaves the list empty; what fails keeps nothing else from being taken back. */
+export async function mendAll(mends: (() => Promise<unknown>)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const mend of mends.splice(0).reverse()) await mend().catch((error: unknown) => failures.push(error));
+  if (failures.length > 0) throw new AggregateError(failures, failures.map(String).join("\n"));
+}
+
 /** The codes of findings of a level, without those folded under another. */
 export function verdict(assessment: Assessment): readonly string[] {
   return assessment.findings

@@ -4,7 +4,7 @@ import type { DiscoveredCluster } from "../../contract/inventory";
 import { patroni } from "../../main/engine/patroni";
 import { openRecorder } from "../engine/recorder";
 import { startLab, whyNoLab, type Lab } from "../lab/start-lab";
-import { openConsole, outcome, verdict, type Console } from "./console";
+import { mendAll, openConsole, outcome, verdict, type Console } from "./console";
 
 const why = whyNoLab();
 /** Writes what the cluster answers in each scenario as a recorded case: `EVENKEEL_RECORD=write`. */
@@ -13,19 +13,18 @@ const all = ["t1", "t2", "t3"];
 /** As the lab's Patroni gives it to the account postgres. */
 const superuserPassword = "postgres";
 
-describe.skipIf(why !== null)(`Patroni on the lab ${why ?? ""}`, () => {
+describe.skipIf(why !== null)(`Patroni on the lab ${why ?? ""}`, { timeout: 300_000 }, () => {
   let lab: Lab;
   let console: Console;
-  let mend: (() => Promise<unknown>)[] = [];
+  const mend: (() => Promise<unknown>)[] = [];
 
   beforeAll(async () => {
     lab = await startLab("patroni");
     console = openConsole(lab.sshConfigPath);
   });
   afterEach(async () => {
-    for (const one of mend.reverse()) await one();
-    mend = [];
-    if (console.hasCluster()) await console.until(isWell, 90_000);
+    await mendAll(mend);
+    if (console.hasCluster()) await console.until(isWell, 120_000);
   });
   afterAll(async () => {
     await console.close();
@@ -49,7 +48,18 @@ describe.skipIf(why !== null)(`Patroni on the lab ${why ?? ""}`, () => {
   const factsOf = (seen: Assessment, code: string): Assessment["findings"][number]["facts"] | undefined =>
     seen.findings.find((one) => one.code === `patroni/${code}`)?.facts;
   const wellLeader = async (): Promise<string> =>
-    leader(await console.until((seen) => isWell(seen) && leader(seen) !== "", 60_000));
+    leader(await console.until((seen) => isWell(seen) && leader(seen) !== "", 90_000));
+  /** Where nothing else is said than this. */
+  const only =
+    (...said: readonly string[]) =>
+    (seen: Assessment): boolean =>
+      own(seen).join() === said.join();
+  /** Patroni refuses while it starts or looks for its store; a setting may be sent twice. */
+  const patch = (host: string, settings: Readonly<Record<string, unknown>>): Promise<string> =>
+    lab.run(
+      host,
+      `curl -sf -m 10 --retry 20 --retry-delay 1 --retry-all-errors -X PATCH -d '${JSON.stringify(settings)}' 127.0.0.1:8008/config`,
+    );
   const sql = (host: string, statement: string): Promise<string> =>
     lab.run(host, `cd / && runuser -u postgres -- psql -qAtX -c "${statement}"`);
 
@@ -104,14 +114,18 @@ describe.skipIf(why !== null)(`Patroni on the lab ${why ?? ""}`, () => {
   });
 
   it("live: patroni / C: shows connections, missing where no login is let in, and who is behind", async () => {
-    const { balances } = await console.read();
+    const { balances } = await console.until(
+      (seen) => seen.balances[1]?.shares.every(({ amount }) => amount.state === "known") === true,
+    );
     expect(balances.map(({ measure }) => measure)).toEqual(["patroni/balance.connections", "patroni/balance.lag"]);
     expect(balances[0]?.shares.every(({ amount }) => amount.state === "missing")).toBe(true);
     expect(balances[1]?.shares.every(({ amount }) => amount.state === "known")).toBe(true);
   });
 
   it("live: patroni / D: all members tell one leader, timeline, list and identity", async () => {
-    const { consistency } = await console.until(isWell);
+    const { consistency } = await console.until(
+      (seen) => isWell(seen) && seen.consistency.witnesses.every(({ verdict: said }) => said === "holds"),
+    );
     expect(consistency.witnesses.map(({ verdict: said }) => said)).toEqual(consistency.witnesses.map(() => "holds"));
     expect(consistency.tables.map(({ rows }) => rows.length).slice(0, 2)).toEqual([3, 3]);
   });
@@ -131,13 +145,13 @@ describe.skipIf(why !== null)(`Patroni on the lab ${why ?? ""}`, () => {
       mend.push(() =>
         lab.run(
           host,
-          "systemctl stop patroni-second; systemctl reset-failed patroni-second; rm -rf /etc/patroni-second.yml /var/lib/postgresql/15/second; ETCDCTL_API=3 etcdctl del --prefix /second/",
+          "systemctl stop patroni-second; rm -rf /etc/patroni-second.yml /var/lib/postgresql/15/second; ETCDCTL_API=3 etcdctl del --prefix /second/",
         ),
       );
       await lab.run(
         host,
         `install -o postgres -m 600 /dev/null /etc/patroni-second.yml; ${change} /etc/patroni/config.yml >/etc/patroni-second.yml
-systemd-run -q --unit=patroni-second --uid=postgres /usr/bin/patroni /etc/patroni-second.yml`,
+systemd-run -qG --unit=patroni-second --uid=postgres /usr/bin/patroni /etc/patroni-second.yml`,
       );
     }
   }
@@ -149,7 +163,7 @@ systemd-run -q --unit=patroni-second --uid=postgres /usr/bin/patroni /etc/patron
     const roles = async (): Promise<string> =>
       (await lab.attempt("t1", "curl -s -m 2 127.0.0.1:8009/cluster")).stdout.replaceAll(/"tags": \{[^}]*\}/g, "");
     await expect
-      .poll(roles, { timeout: 240_000 })
+      .poll(roles, { timeout: 180_000 })
       .toMatch(/^(?=[^]*"role": "leader")(?=[^]*"role": "replica")(?:[^]*"state": "running"[^}]*"timeline": 1\b){2}/);
     const found = (await console.discover("t1")).clusters.filter(({ engine }) => engine === "patroni");
     expect(
@@ -170,18 +184,23 @@ systemd-run -q --unit=patroni-second --uid=postgres /usr/bin/patroni /etc/patron
     await recordCase("healthy-second-of-scope", "The second cluster of its scope, in a namespace of its own.", {
       cluster: found[1]!,
     });
-    // Two servers are made anew meanwhile.
-  }, 400_000);
+  });
 
   it("live: patroni / switchover: the role moves to the named replica and everyone follows it on a new timeline", async () => {
     const old = await wellLeader();
     const [next = "", third = ""] = others(old);
     const run = await console.recover("patroni/switchover", next);
     expect(outcome(run)).toBe("done");
-    const seen = await console.read();
+    const seen = await console.until(isWell);
     expect(leader(seen)).toBe(next);
     expect([...inRole(seen, "replica")].sort()).toEqual([old, third].sort());
   });
+
+  /** By its own word. */
+  const isPromoted = (host: string): Promise<boolean> =>
+    lab
+      .attempt(host, "curl -s -m 5 -o /dev/null -w '%{http_code}' 127.0.0.1:8008/primary")
+      .then(({ stdout }) => stdout === "200");
 
   it("live: patroni / leader-changed: a plan from before the leader changed is refused when it is approved", async () => {
     const old = await wellLeader();
@@ -189,8 +208,14 @@ systemd-run -q --unit=patroni-second --uid=postgres /usr/bin/patroni /etc/patron
     const answer = await console.plan("patroni/switchover", next);
     if (answer.state === "refused") throw new Error(JSON.stringify(answer));
     const asked = JSON.stringify({ leader: old, candidate: third });
-    await lab.run(old, `curl -sf -X POST -d '${asked}' 127.0.0.1:8008/switchover`);
-    await console.until((now) => isWell(now) && leader(now) === third, 60_000);
+    // It is refused while Patroni takes the candidate for one that is behind, and then asked for again.
+    const leads = async (): Promise<boolean> => {
+      if (await isPromoted(third)) return true;
+      await lab.attempt(old, `curl -s -m 30 -X POST -d '${asked}' 127.0.0.1:8008/switchover`);
+      return isPromoted(third);
+    };
+    await expect.poll(leads, { timeout: 90_000, interval: 1_000 }).toBe(true);
+    await console.until((now) => isWell(now) && leader(now) === third, 90_000);
     const { planId, fingerprint, confirmation } = answer.plan;
     const typed = confirmation.kind === "type" ? confirmation.text : "";
     await expect(console.ask("recovery:approve", { planId, fingerprint, typed, reason: "a test" })).rejects.toThrow(
@@ -201,17 +226,17 @@ systemd-run -q --unit=patroni-second --uid=postgres /usr/bin/patroni /etc/patron
 
   it("live: patroni / G: explains the change of leader from the journal", async () => {
     const { clusterId } = await console.read();
-    const { lines, sources } = await console.ask("logs:read", { clusterId, mostLines: 3000 });
-    expect(sources.map(({ reason }) => reason)).toEqual([null, null, null]);
-    const explained = new Set(lines.map(({ explanation }) => explanation?.code));
-    expect([...explained]).toEqual(expect.arrayContaining(["patroni/log.promoted", "patroni/log.failover-request"]));
+    const logs = () => console.ask("logs:read", { clusterId, mostLines: 3000 });
+    await expect
+      .poll(async () => (await logs()).lines.map(({ explanation }) => explanation?.code), { timeout: 30_000 })
+      .toEqual(expect.arrayContaining(["patroni/log.promoted", "patroni/log.failover-request"]));
+    expect((await logs()).sources.map(({ reason }) => reason)).toEqual([null, null, null]);
   });
 
   it("live: patroni / pause: paused is named with what it means, and resumed by its button", async () => {
     await wellLeader();
     expect(outcome(await console.recover("patroni/pause", "lab"))).toBe("done");
-    const seen = await console.until(has("Paused"));
-    expect(own(seen)).toEqual(["watch patroni/Paused"]);
+    const seen = await console.until(only("watch patroni/Paused"));
     expect(seen.tolerances[0]?.tolerates).toBe(0);
     await recordCase("paused", "Patroni was paused.");
     expect(outcome(await console.recover("patroni/resume", "lab"))).toBe("done");
@@ -221,29 +246,29 @@ systemd-run -q --unit=patroni-second --uid=postgres /usr/bin/patroni /etc/patron
     const old = await wellLeader();
     const [next = ""] = others(old);
     expect(outcome(await console.recover("patroni/pause", "lab"))).toBe("done");
-    mend.push(() => lab.run(next, "curl -sf -X PATCH -d '{\"pause\": null}' 127.0.0.1:8008/config"));
+    mend.push(() => patch(next, { pause: null }));
     expect(await warned("patroni/switchover", next)).toContain("patroni/warning.paused-meanwhile");
     expect(outcome(await console.recover("patroni/switchover", next))).toBe("done");
-    const seen = await console.read();
-    expect([leader(seen), own(seen)]).toEqual([next, ["watch patroni/Paused"]]);
+    // The replicas connect to it again within seconds.
+    expect(leader(await console.until(only("watch patroni/Paused")))).toBe(next);
   });
   it("live: patroni / restart-server: the leader's server is restarted while Patroni is paused, and leads again", async () => {
     const first = await wellLeader();
     expect(outcome(await console.recover("patroni/pause", "lab"))).toBe("done");
-    mend.push(() => lab.run(first, "curl -sf -X PATCH -d '{\"pause\": null}' 127.0.0.1:8008/config"));
+    mend.push(() => patch(first, { pause: null }));
     expect(await warned("patroni/restart-server", first)).toContain("patroni/warning.paused-meanwhile");
     expect(outcome(await console.recover("patroni/restart-server", first))).toBe("done");
     // The replicas connect to it again within seconds.
-    expect(leader(await console.until((now) => own(now).join() === "watch patroni/Paused"))).toBe(first);
+    expect(leader(await console.until(only("watch patroni/Paused")))).toBe(first);
   });
 
   it("live: patroni / reinitialize: a replica's data are copied anew while Patroni is paused", async () => {
     const first = await wellLeader();
     const [replica = ""] = others(first);
     expect(outcome(await console.recover("patroni/pause", "lab"))).toBe("done");
-    mend.push(() => lab.run(first, "curl -sf -X PATCH -d '{\"pause\": null}' 127.0.0.1:8008/config"));
+    mend.push(() => patch(first, { pause: null }));
     expect(outcome(await console.recover("patroni/reinitialize", replica))).toBe("done");
-    expect(own(await console.read())).toEqual(["watch patroni/Paused"]);
+    await console.until(only("watch patroni/Paused"));
   });
 
   const warned = async (action: string, target: string): Promise<readonly string[]> => {
@@ -253,10 +278,8 @@ systemd-run -q --unit=patroni-second --uid=postgres /usr/bin/patroni /etc/patron
 
   it("live: patroni / synchronous: only a synchronous replica is offered, and it takes over", async () => {
     const old = await wellLeader();
-    const patch = (on: string): Promise<string> =>
-      lab.run(old, `curl -sf -X PATCH -d '{"synchronous_mode": ${on}}' 127.0.0.1:8008/config`);
-    await patch("true");
-    mend.push(() => patch("null"));
+    await patch(old, { synchronous_mode: true });
+    mend.push(() => patch(old, { synchronous_mode: null }));
     const seen = await console.until((now) => isWell(now) && targetsOf(now, "patroni/switchover").length === 1, 60_000);
     const [next = ""] = targetsOf(seen, "patroni/switchover");
     await recordCase("healthy-synchronous", "Synchronous mode with one synchronous replica.");
@@ -273,21 +296,12 @@ systemd-run -q --unit=patroni-second --uid=postgres /usr/bin/patroni /etc/patron
   it("live: patroni / synchronous-count: fewer synchronous replicas than are asked for are named before the last one is gone", async () => {
     const first = await wellLeader();
     const [one = ""] = others(first);
-    await lab.run(
-      first,
-      `curl -sf -X PATCH -d '{"synchronous_mode": true, "synchronous_node_count": 2}' 127.0.0.1:8008/config`,
-    );
-    mend.push(() =>
-      lab.run(
-        first,
-        `curl -sf -X PATCH -d '{"synchronous_mode": null, "synchronous_node_count": null}' 127.0.0.1:8008/config`,
-      ),
-    );
+    await patch(first, { synchronous_mode: true, synchronous_node_count: 2 });
+    mend.push(() => patch(first, { synchronous_mode: null, synchronous_node_count: null }));
     await console.until((now) => isWell(now) && targetsOf(now, "patroni/switchover").length === 2, 60_000);
     await lab.run(one, "printf 'tags: {nosync: true}\n' >> /etc/patroni/config.yml; systemctl reload patroni");
     mend.push(() => lab.run(one, "sed -i '/^tags:/d' /etc/patroni/config.yml; systemctl reload patroni"));
-    const seen = await console.until(has("SynchronousTooFew"), 30_000);
-    expect(own(seen)).toEqual(["watch patroni/SynchronousTooFew"]);
+    const seen = await console.until(only("watch patroni/SynchronousTooFew"));
     expect(factsOf(seen, "SynchronousTooFew")).toMatchObject({ leader: first, has: 1, wanted: 2 });
     await recordCase("synchronous-too-few", "Two synchronous replicas are asked for and one replica is tagged nosync.");
   });
@@ -299,23 +313,26 @@ systemd-run -q --unit=patroni-second --uid=postgres /usr/bin/patroni /etc/patron
 
   it("live: patroni / restart-server: a pending restart is named and done through Patroni", async () => {
     const [replica = ""] = others(await wellLeader());
-    await lab.run(
-      replica,
-      "sed -i 's/shared_buffers: 16MB/shared_buffers: 18MB/' /etc/patroni/config.yml; systemctl reload patroni",
-    );
-    const seen = await console.until(has("PendingRestart"));
-    expect(own(seen)).toEqual(["watch patroni/PendingRestart"]);
+    // To and fro, for a second attempt.
+    const other = "s/shared_buffers: 16MB/shared_buffers: 18MB/;t;s/shared_buffers: 18MB/shared_buffers: 16MB/";
+    await lab.run(replica, `sed -i '${other}' /etc/patroni/config.yml; systemctl reload patroni`);
+    await console.until(only("watch patroni/PendingRestart"));
     await recordCase("pending-restart", "shared_buffers was changed on one replica.");
     expect(outcome(await console.recover("patroni/restart-server", replica))).toBe("done");
-    expect(own(await console.read())).toEqual([]);
+    await console.until(isWell);
   });
 
   /** What the old leader wrote alone keeps it from following, or from starting, which Patroni 3.0 does not always mend by itself. */
   async function settle(old: string): Promise<void> {
-    const later = await console.until(isWell, 15_000).catch(() => console.read());
+    const stuckOnes = ["degraded patroni/TimelineBehind", "degraded patroni/ServerNotRunning"];
+    // A server that starts or rewinds looks the same for a while: it is stuck when it stays so.
+    let stuckSince: number | null = null;
+    const later = await console.until((now) => {
+      stuckSince = stuckOnes.includes(own(now).join()) ? (stuckSince ?? Date.now()) : null;
+      return isWell(now) || (stuckSince !== null && Date.now() - stuckSince > 15_000);
+    }, 90_000);
     if (isWell(later)) return;
     const stuck = has("TimelineBehind")(later) ? "TimelineBehind" : "ServerNotRunning";
-    expect(own(later)).toEqual([`degraded patroni/${stuck}`]);
     await recordCase(
       stuck === "TimelineBehind" ? "replica-stuck" : "server-not-running",
       "The old leader, which had written alone, was started again and does not follow.",
@@ -327,8 +344,10 @@ systemd-run -q --unit=patroni-second --uid=postgres /usr/bin/patroni /etc/patron
     const old = await wellLeader();
     await lab.faults.kill(old, "patroni");
     mend.push(() => lab.faults.revive(old, "patroni"));
-    const seen = await console.until((now) => leader(now) !== "" && leader(now) !== old && isOneLed(now), 60_000);
-    expect(own(seen)).toContain("degraded patroni/PatroniStopped");
+    await console.until(
+      (now) => leader(now) !== "" && leader(now) !== old && isOneLed(now) && has("PatroniStopped")(now),
+      90_000,
+    );
     await recordCase("leader-killed", "Patroni and PostgreSQL of the leader were killed and kept dead; another leads.");
     expect(await console.plan("patroni/failover", others(old)[0] ?? "")).toMatchObject({ state: "refused" });
     expect(outcome(await console.recover("patroni/restart-patroni", old))).toBe("done");
@@ -348,9 +367,18 @@ systemd-run -q --unit=patroni-second --uid=postgres /usr/bin/patroni /etc/patron
 
   it("live: patroni / leader-hung: the server of a hung Patroni goes on taking writes unguarded, which is named before another is promoted", async () => {
     const old = await wellLeader();
+    // Time to look before the key expires.
+    await patch(old, { ttl: 60 });
+    mend.push(() => patch(old, { ttl: 20 }));
+    const lease = (): Promise<string> =>
+      lab.run(
+        old,
+        `export ETCDCTL_API=3; etcdctl lease timetolive $(printf %x $(etcdctl get /service/lab/leader -w json | sed 's/.*"lease":\\([0-9]*\\).*/\\1/'))`,
+      );
+    await expect.poll(lease, { timeout: 60_000 }).toContain("granted(60s)");
     await lab.faults.hang(old, "patroni", { onlyMain: true });
     mend.push(() => endHung(old));
-    const unguarded = await console.until(has("PrimaryUnguarded"), 20_000);
+    const unguarded = await console.until(has("PrimaryUnguarded"), 50_000);
     expect(own(unguarded)).toContain("critical patroni/PrimaryUnguarded");
     await recordCase("leader-hung", "SIGSTOP to the Patroni of the leader; its key has not expired yet.");
     await endHung(old);
@@ -362,12 +390,8 @@ systemd-run -q --unit=patroni-second --uid=postgres /usr/bin/patroni /etc/patron
     const old = await wellLeader();
     await lab.faults.hang(old, "patroni", { onlyMain: true });
     mend.push(() => endHung(old));
-    const isPromoted = (host: string): Promise<boolean> =>
-      lab
-        .attempt(host, "curl -s -o /dev/null -w '%{http_code}' 127.0.0.1:8008/primary")
-        .then(({ stdout }) => stdout === "200");
     const anyOther = async (): Promise<boolean> => (await Promise.all(others(old).map(isPromoted))).includes(true);
-    await expect.poll(anyOther, { timeout: 60_000 }).toBe(true);
+    await expect.poll(anyOther, { timeout: 90_000 }).toBe(true);
     return old;
   }
 
@@ -393,7 +417,7 @@ systemd-run -q --unit=patroni-second --uid=postgres /usr/bin/patroni /etc/patron
     expect(await console.plan("patroni/restart-patroni", old)).toMatchObject({ state: "refused" });
     expect(await console.plan("patroni/switchover", others(old)[0] ?? "")).toMatchObject({ state: "refused" });
     expect(outcome(await console.recover("patroni/end-second-primary", old))).toBe("done");
-    expect(leader(await console.read())).toBe(leader(now));
+    expect(leader(await console.until((one) => leader(one) !== ""))).toBe(leader(now));
     await settle(old);
   });
 
@@ -476,11 +500,18 @@ left=$(timeout 5 runuser -u postgres -- psql -qAtXc "select pg_logical_emit_mess
     const [replica = "", other = ""] = others(first);
     const signal = (name: string): Promise<string> =>
       lab.run(replica, `for p in $(pgrep -f 'wal[r]eceiver'); do kill -${name} $p; done`);
+    // After this time the leader would give its connection up, and it would be one that does not stream.
+    const senderTimeout = async (setting: string): Promise<void> => {
+      await sql(first, `alter system ${setting}`);
+      await sql(first, "select pg_reload_conf()");
+    };
+    await senderTimeout("set wal_sender_timeout = '5min'");
+    mend.push(() => senderTimeout("reset wal_sender_timeout"));
     await signal("STOP");
     mend.push(() => signal("CONT"));
     await writeSome(first);
     // The other replica may be seen while it replays what was just written.
-    await console.until((seen) => own(seen).join() === "watch patroni/ReplicaLagging", 30_000);
+    await console.until(only("watch patroni/ReplicaLagging"));
     await recordCase("replica-lagging", "The WAL receiver of one replica hangs and some 14 MiB were written.");
     expect(JSON.stringify(await console.plan("patroni/switchover", replica))).toContain("patroni/too-far-behind");
     expect(await warned("patroni/switchover", other)).toContain("patroni/warning.stop-waits");
@@ -488,7 +519,7 @@ left=$(timeout 5 runuser -u postgres -- psql -qAtXc "select pg_logical_emit_mess
     const stored = (): Promise<string> =>
       lab.run(first, "ETCDCTL_API=3 etcdctl get --print-value-only /service/lab/status");
     const told = await lab.run(replica, "curl -s 127.0.0.1:8008/patroni");
-    await expect.poll(async () => bytesBetween(told, await stored()), { timeout: 30_000 }).toBeGreaterThan(1_048_576);
+    await expect.poll(async () => bytesBetween(told, await stored()), { timeout: 60_000 }).toBeGreaterThan(1_048_576);
     const asked = JSON.stringify({ leader: first, candidate: replica });
     const said = await lab.run(first, `curl -s -X POST -d '${asked}' 127.0.0.1:8008/switchover`);
     expect([said, leader(await console.read())]).toEqual([expect.stringContaining("failed"), first]);
@@ -511,7 +542,7 @@ left=$(timeout 5 runuser -u postgres -- psql -qAtXc "select pg_logical_emit_mess
     await signal("STOP");
     mend.push(() => signal("CONT"));
     await writeSome(first);
-    const seen = await console.until((now) => own(now).join() === "watch patroni/ReplayBehind", 30_000);
+    const seen = await console.until(only("watch patroni/ReplayBehind"));
     await recordCase("replay-behind", "The startup process of one replica hangs and some 14 MiB were written.");
     expect(targetsOf(seen, "patroni/switchover")).toContain(replica);
   });
@@ -527,8 +558,13 @@ until now=$(systemctl show -P MainPID patroni); [ "$now" != 0 ] && [ "$now" != "
     };
     await end();
     await console.read();
-    await end();
-    const seen = await console.read();
+    // Each look in which it has just ended again; where it comes back slowly others may be told beside it.
+    const looks = async (): Promise<Assessment> => {
+      await end();
+      return console.read();
+    };
+    let seen = await looks();
+    for (let more = 4; more > 0 && !only("degraded patroni/KeepsRestarting")(seen); more -= 1) seen = await looks();
     expect(own(seen)).toEqual(["degraded patroni/KeepsRestarting"]);
     expect(leader(seen)).toBe(first);
     await recordCase("restart-storm", "The leader's Patroni was killed between two looks, and soon before them.", {
@@ -542,8 +578,7 @@ until now=$(systemctl show -P MainPID patroni); [ "$now" != 0 ] && [ "$now" != "
       await lab.run(one, "printf 'tags: {nofailover: true}\\n' >> /etc/patroni/config.yml; systemctl reload patroni");
       mend.push(() => lab.run(one, "sed -i '/^tags:/d' /etc/patroni/config.yml; systemctl reload patroni"));
     }
-    const seen = await console.until(has("NoCandidate"), 30_000);
-    expect(own(seen)).toEqual(["degraded patroni/NoCandidate"]);
+    await console.until(only("degraded patroni/NoCandidate"));
     await recordCase("no-candidate", "Both replicas were tagged nofailover.");
   });
 
@@ -553,10 +588,7 @@ until now=$(systemctl show -P MainPID patroni); [ "$now" != 0 ] && [ "$now" != "
       await lab.faults.kill(one, "etcd");
       mend.push(() => lab.faults.revive(one, "etcd"));
     }
-    const seen = await console.until(
-      (now) => own(now).join() === "critical patroni/StoreLost" && leader(now) === "",
-      60_000,
-    );
+    const seen = await console.until((now) => only("critical patroni/StoreLost")(now) && leader(now) === "", 90_000);
     expect(factsOf(seen, "StoreLost")).toMatchObject({ kind: "etcd3", named: first, writing: "" });
     await recordCase("store-lost", "Two of three etcd members were killed: the leader has demoted itself.");
     expect(offered(seen)).toEqual([]);
@@ -572,14 +604,13 @@ until now=$(systemctl show -P MainPID patroni); [ "$now" != 0 ] && [ "$now" != "
     mend.push(() => signal("CONT"));
     const run = console.recover("patroni/switchover", next);
     const request = (): Promise<string> => lab.run(old, "ETCDCTL_API=3 etcdctl get /service/lab/failover");
-    await expect.poll(request, { timeout: 30_000 }).toContain(next);
+    await expect.poll(request, { timeout: 60_000 }).toContain(next);
     for (const one of others(old)) {
       await lab.faults.kill(one, "etcd");
       mend.push(() => lab.faults.revive(one, "etcd"));
     }
     await signal("CONT");
-    const lost = await console.until((now) => has("StoreLost")(now) && leader(now) === "", 60_000);
-    expect(own(lost)).toEqual(["critical patroni/StoreLost"]);
+    await console.until((now) => only("critical patroni/StoreLost")(now) && leader(now) === "", 90_000);
     for (const one of others(old)) await lab.faults.revive(one, "etcd");
     const ended = await run;
     const seen = await console.until(isWell, 90_000);
@@ -588,21 +619,16 @@ until now=$(systemctl show -P MainPID patroni); [ "$now" != 0 ] && [ "$now" != "
 
   it("live: patroni / failsafe: without a majority of etcd the leader goes on while every member answers it, and nothing that would silence one is offered", async () => {
     const first = await wellLeader();
-    const patch = (on: string): Promise<string> =>
-      lab.run(first, `curl -sf -X PATCH -d '{"failsafe_mode": ${on}}' 127.0.0.1:8008/config`);
-    await patch("true");
-    mend.push(() => patch("null"));
+    await patch(first, { failsafe_mode: true });
+    mend.push(() => patch(first, { failsafe_mode: null }));
     // The leader writes whom it will ask before it needs them.
     const told = (): Promise<string> => lab.run(first, "ETCDCTL_API=3 etcdctl get /service/lab/failsafe");
-    await expect.poll(told, { timeout: 20_000 }).toContain(first);
+    await expect.poll(told, { timeout: 60_000 }).toContain(first);
     for (const one of others(first)) {
       await lab.faults.kill(one, "etcd");
       mend.push(() => lab.faults.revive(one, "etcd"));
     }
-    const seen = await console.until(
-      (now) => own(now).join() === "degraded patroni/FailsafeActive,degraded patroni/StoreLost",
-      60_000,
-    );
+    const seen = await console.until(only("degraded patroni/FailsafeActive", "degraded patroni/StoreLost"), 90_000);
     expect([leader(seen), offered(seen), seen.tolerances[0]?.tolerates]).toEqual([first, [], 0]);
     await recordCase("failsafe", "Failsafe mode; two of three etcd members were killed and the leader goes on.");
   });
@@ -612,7 +638,7 @@ until now=$(systemctl show -P MainPID patroni); [ "$now" != 0 ] && [ "$now" != "
     const [cut = ""] = others(first);
     await lab.faults.partition([cut], others(cut));
     mend.push(() => lab.faults.healPartitions());
-    const seen = await console.until(has("NotListed"), 60_000);
+    const seen = await console.until((now) => has("NotListed")(now) && has("StoreUnwell")(now), 90_000);
     expect(leader(seen)).toBe(first);
     expect(seen.level).toBe("degraded");
     expect(own(seen)).toContain("watch patroni/StoreUnwell");
@@ -624,9 +650,11 @@ until now=$(systemctl show -P MainPID patroni); [ "$now" != 0 ] && [ "$now" != "
     const [near = ""] = all;
     await lab.faults.partition(["desktop"], others(near));
     mend.push(() => lab.faults.healPartitions());
-    const seen = await console.until((now) => now.unknowns >= 2, 90_000);
+    const unread = (now: Assessment): number =>
+      own(now).filter((one) => one === "unknown patroni/MemberNotRead").length;
+    const seen = await console.until((now) => unread(now) === 2, 90_000);
     expect(own(seen).filter((one) => /Stopped|Hung|critical/.test(one))).toEqual([]);
-    expect(own(seen).filter((one) => one === "unknown patroni/MemberNotRead")).toHaveLength(2);
+    expect(seen.unknowns).toBeGreaterThanOrEqual(2);
     await recordCase("majority-partition", "The desktop cannot reach two of three hosts.");
   });
 
@@ -643,7 +671,7 @@ until now=$(systemctl show -P MainPID patroni); [ "$now" != 0 ] && [ "$now" != "
     const seen = await console.until(
       (now) =>
         has("NoLeader")(now) && factsOf(now, "NoLeader") !== undefined && offered(now).includes("patroni/failover"),
-      60_000,
+      90_000,
     );
     expect(seen.level).toBe("critical");
     expect(factsOf(seen, "NoLeader")).toEqual({ named: "" });
@@ -654,7 +682,7 @@ until now=$(systemctl show -P MainPID patroni); [ "$now" != 0 ] && [ "$now" != "
         .find(({ action }) => action === "patroni/failover")
         ?.targets.find(({ objections }) => objections.length === 0)?.target ?? "";
     expect(outcome(await console.recover("patroni/failover", heir))).toBe("done");
-    expect(leader(await console.read())).toBe(heir);
+    expect(leader(await console.until((now) => leader(now) !== ""))).toBe(heir);
     expect(outcome(await console.recover("patroni/resume", "lab"))).toBe("done");
     await lab.faults.revive(old, "patroni");
     await settle(old);
@@ -668,17 +696,14 @@ until now=$(systemctl show -P MainPID patroni); [ "$now" != 0 ] && [ "$now" != "
 
   it("live: patroni / settings: unsafe times, a planned switchover and a missing synchronous replica are named", async () => {
     const first = await wellLeader();
-    const patch = (settings: string): Promise<string> =>
-      lab.run(first, `curl -sf -X PATCH -d '${settings}' 127.0.0.1:8008/config`);
-    mend.push(() => patch('{"retry_timeout": 3, "synchronous_mode": null, "synchronous_mode_strict": null}'));
-    await patch('{"retry_timeout": 10}');
+    mend.push(() => patch(first, { retry_timeout: 3, synchronous_mode: null, synchronous_mode_strict: null }));
+    await patch(first, { retry_timeout: 10 });
     await lab.run(
       first,
       `curl -sf -X POST -d "{\\"leader\\": \\"${first}\\", \\"scheduled_at\\": \\"$(date -u -d '+1 hour' +%Y-%m-%dT%H:%M:%S+00:00)\\"}" 127.0.0.1:8008/switchover`,
     );
     mend.push(() => lab.attempt(first, "curl -s -X DELETE 127.0.0.1:8008/switchover"));
-    const planned = await console.until((now) => has("TimesUnsafe")(now) && has("SwitchoverScheduled")(now), 20_000);
-    expect(own(planned)).toEqual(["watch patroni/SwitchoverScheduled", "watch patroni/TimesUnsafe"]);
+    await console.until(only("watch patroni/SwitchoverScheduled", "watch patroni/TimesUnsafe"));
     await recordCase(
       "settings-odd",
       "retry_timeout was raised to 10 s with a ttl of 20 s, and a switchover was scheduled.",
@@ -687,8 +712,8 @@ until now=$(systemctl show -P MainPID patroni); [ "$now" != 0 ] && [ "$now" != "
       await lab.run(one, "printf 'tags: {nosync: true}\n' >> /etc/patroni/config.yml; systemctl reload patroni");
       mend.push(() => lab.run(one, "sed -i '/^tags:/d' /etc/patroni/config.yml; systemctl reload patroni"));
     }
-    await patch('{"synchronous_mode": true, "synchronous_mode_strict": true}');
-    const seen = await console.until(has("SynchronousMissing"), 20_000);
+    await patch(first, { synchronous_mode: true, synchronous_mode_strict: true });
+    const seen = await console.until(has("SynchronousMissing"));
     expect(seen.level).toBe("critical");
     await recordCase("synchronous-missing", "Strict synchronous mode with both replicas tagged nosync.");
   });
@@ -698,11 +723,11 @@ until now=$(systemctl show -P MainPID patroni); [ "$now" != 0 ] && [ "$now" != "
     const asked = openConsole(lab.sshConfigPath, superuserPassword);
     mend.push(() => asked.close());
     await asked.keep(console.cluster(), "with a password");
-    const lock = "begin; lock table held; select pg_sleep(60)";
+    const lock = "begin; lock table held; select pg_sleep(300)";
     await sql(first, "create table held (id int)");
     await lab.run(
       first,
-      `for i in 1 2; do systemd-run -q --unit=holds-$i --uid=postgres psql -qc '${lock}'; done; systemd-run -q --unit=sleeps --uid=postgres sh -c 'for i in $(seq 80); do psql -qc "select pg_sleep(120)" & done; wait'`,
+      `for i in 1 2; do systemd-run -qG --unit=holds-$i --uid=postgres psql -qc '${lock}'; done; systemd-run -qG --unit=sleeps --uid=postgres sh -c 'for i in $(seq 80); do psql -qc "select pg_sleep(300)" & done; wait'`,
     );
     // A session that sleeps does not notice that its client is gone.
     mend.push(() =>
@@ -716,7 +741,7 @@ until now=$(systemctl show -P MainPID patroni); [ "$now" != 0 ] && [ "$now" != "
     const shown = await asked.until((seen) => {
       for (const one of all) if (figureIn(seen, one, "hitRatio") !== null) hit.add(one);
       return hit.size === all.length && has("ConnectionsNearLimit")(seen) && figureIn(seen, first, "lockWaits") === 1;
-    }, 60_000);
+    }, 120_000);
     await recordCase(
       "connections-near-limit",
       "Eighty clients sleep on the leader, and one waits for another's lock.",
@@ -749,7 +774,7 @@ until now=$(systemctl show -P MainPID patroni); [ "$now" != 0 ] && [ "$now" != "
     };
     await asked.keep(cluster, "with few rights");
     // A replica lets the role in once it has replayed that it was made.
-    const seen = await asked.until((now) => all.every((one) => figureIn(now, one, "connectionLimit") === 100), 60_000);
+    const seen = await asked.until((now) => all.every((one) => figureIn(now, one, "connectionLimit") === 100), 90_000);
     await recordCase("login-sees-own-sessions", "A role without pg_read_all_stats asks all servers.", {
       cluster,
       databasePassword: "onlooker",

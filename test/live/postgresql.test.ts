@@ -5,7 +5,7 @@ import type { RunRecord } from "../../contract/recovery";
 import { postgresql } from "../../main/engine/postgresql";
 import { openRecorder } from "../engine/recorder";
 import { startLab, whyNoLab, type Lab } from "../lab/start-lab";
-import { openConsole, outcome, verdict, type Console } from "./console";
+import { mendAll, openConsole, outcome, verdict, type Console } from "./console";
 
 const why = whyNoLab();
 /** Writes what the cluster answers in each scenario as a recorded case: `EVENKEEL_RECORD=write`. */
@@ -18,7 +18,7 @@ const data = "/var/lib/postgresql/15/main";
 describe.skipIf(why !== null)(`PostgreSQL on the lab ${why ?? ""}`, { timeout: 400_000 }, () => {
   let lab: Lab;
   let console: Console;
-  let mend: (() => Promise<unknown>)[] = [];
+  const mend: (() => Promise<unknown>)[] = [];
 
   beforeAll(async () => {
     lab = await startLab("postgresql");
@@ -33,12 +33,7 @@ describe.skipIf(why !== null)(`PostgreSQL on the lab ${why ?? ""}`, { timeout: 4
     console = openConsole(lab.sshConfigPath, password);
   });
   afterEach(async () => {
-    const due = mend.reverse();
-    mend = [];
-    const problems: unknown[] = [];
-    // What could not be mended says so, and keeps nothing else from being mended.
-    for (const one of due) await one().catch((problem: unknown) => problems.push(problem));
-    expect(problems).toEqual([]);
+    await mendAll(mend);
     if (console.hasCluster()) await console.until(isWell, 180_000);
   });
   afterAll(async () => {
