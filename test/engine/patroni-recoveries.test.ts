@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Engine, MemberReadings } from "../../main/engine/engine";
-import type { MemberStatus } from "../../main/engine/patroni/probes";
+import type { MemberStatus } from "../../main/engine/patroni/answers";
 import { patroniProbes } from "../../main/engine/patroni/probes";
 import { failover } from "../../main/engine/patroni/recovery/failover";
 import { holds, patroniJudges } from "../../main/engine/patroni/recovery/judges";

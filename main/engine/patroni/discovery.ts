@@ -4,8 +4,8 @@ import type { NodeAccess } from "../../ssh/access";
 import type { Discovery, DiscoveryAsk, HostProcess, Sighted } from "../engine";
 import { isLoopback } from "../loopback";
 import { controlText } from "../service";
+import { parseCluster, parseStatus, type ListedMember } from "./answers";
 import { configurationScript, parseConfiguration, type Configuration } from "./configuration";
-import { parseCluster, parseStatus, type ListedMember } from "./probes";
 import { rest, serverLoginOf, type PatroniSite } from "./settings";
 
 export const patroniDiscovery: Discovery = {

@@ -4,7 +4,8 @@ import { sentence } from "../../../contract/sentence";
 import type { EngineMember } from "../engine";
 import { figureOf, known, missing, none } from "../figure-of";
 import { hitRatio } from "../postgresql-server/blocks";
-import type { MemberStatus, ServerState } from "./probes";
+import type { MemberStatus } from "./answers";
+import type { ServerState } from "./server";
 import {
   lagBytes,
   notReplayedBytes,

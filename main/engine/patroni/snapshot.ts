@@ -4,17 +4,9 @@ import type { Reading } from "../../probe/probe";
 import type { MemberReadings } from "../engine";
 import { blocksSince, type Blocks } from "../postgresql-server/blocks";
 import { keepsRestarting, type Liveness } from "../process-liveness";
-import type {
-  ClusterSettings,
-  ClusterView,
-  ListedMember,
-  MemberStatus,
-  PastChange,
-  PatroniProbes,
-  Postmaster,
-  ServerState,
-  StoreHealth,
-} from "./probes";
+import type { ClusterSettings, ClusterView, ListedMember, MemberStatus, PastChange } from "./answers";
+import type { PatroniProbes, StoreHealth } from "./probes";
+import type { Postmaster, ServerState } from "./server";
 import type { PatroniSite, patroniSettings } from "./settings";
 
 /**
