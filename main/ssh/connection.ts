@@ -94,7 +94,7 @@ export async function connect(login: ResolvedLogin, parts: ConnectionParts): Pro
 
 /** Who makes the login is chosen for the target alone, so what asks for another client names the target, beside the hop that refused. */
 function ofTarget(error: SshError, target: string): SshError {
-  if (needShownBy(error) === null) return error;
+  if (needShownBy(error) === null && error.kind !== "no-common-algorithm") return error;
   return new SshError(error.kind, target, { ...error.facts, hop: error.node }, error);
 }
 

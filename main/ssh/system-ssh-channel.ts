@@ -46,8 +46,9 @@ export async function openProxy(socket: Socket, ended: (problem: string) => void
   socket.on("data", (chunk: Buffer) => {
     try {
       for (const packet of cutter.push(chunk)) receive(packet);
-    } catch (error) {
-      over(`the master ssh sent what is not its protocol: ${(error as Error).message}`);
+    } catch {
+      // Nothing of it can be believed, whatever was wrong with it.
+      over("ssh/system-ssh.not-its-protocol");
     }
   });
   socket.on("error", (error) => over(error.message));
@@ -59,7 +60,7 @@ export async function openProxy(socket: Socket, ended: (problem: string) => void
       const type = new WireReader(packet).uint32();
       if (type === muxHello) socket.write(muxPacket(muxProxy, 1));
       else if (type === muxProxyAgreed) resolve();
-      else reject(new Error(`the master ssh does not proxy (answer ${type.toString(16)})`));
+      else reject(new Error("ssh/system-ssh.no-proxy"));
     };
     socket.write(muxPacket(muxHello, muxVersion));
   });

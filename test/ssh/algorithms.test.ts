@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { allowedAlgorithms, openToPrefixTruncation, readCryptoAbilities } from "../../main/ssh/algorithms";
+import { say } from "../../contract/say";
+import { catalogues } from "../../main/catalogue";
 import { freePort } from "../lab/free-port";
 import { startSshd, systemSshd, type SshdOptions } from "../lab/sshd";
 import { connectTo, loginTo, refusalOf } from "./person";
@@ -94,6 +96,29 @@ describe.skipIf(systemSshd() === null && process.env.CI !== "true")("algorithms,
         await sshd.stop();
       }
     });
+
+  it("names the jump host that has none in common, and the host whose login can be made by another client", async () => {
+    const sshd = await startSshd({
+      directory: join(directory, "old-bastion"),
+      address: "127.0.0.1",
+      port: await freePort(["127.0.0.1"]),
+      authorizedKeys: [],
+      config: ["KexAlgorithms diffie-hellman-group1-sha1"],
+    });
+    const known = { userKnownHostsFiles: [join(directory, "known_hosts")] };
+    try {
+      const bastion = loginTo(sshd.port, { host: "bastion", ...known });
+      const error = await refusalOf(loginTo(sshd.port, { jumps: [bastion], ...known }));
+      expect([error.kind, error.node, error.facts.hop]).toEqual(["no-common-algorithm", "node", "bastion"]);
+      const said = say(catalogues.en, "en", error.sentence);
+      expect(said).toMatch(/^bastion and Evenkeel have no key exchange in common\. bastion offers: /);
+      expect(said).toMatch(/in the sshd_config of bastion, or choose the system's ssh for node under Reached by/);
+      const own = await refusalOf(bastion);
+      expect([own.node, own.facts.hop]).toEqual(["bastion", "bastion"]);
+    } finally {
+      await sshd.stop();
+    }
+  });
 
   it("is offered only what the runtime's crypto library can do", () => {
     const none = { ciphers: new Set<string>(), curves: new Set<string>(), x25519: false, group14: false };
