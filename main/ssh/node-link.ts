@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream";
 import type { Sentence } from "../../contract/sentence";
 import type { Clock } from "../clock";
 import type { Command, DurableState, Limits, LinkState, NodeAccess, Output } from "./access";
+import { createBackoff } from "./backoff";
 import { askScript, baseOf, claimScript, readState } from "./durable-run";
 import { commandLine, framedRun, needsSudo } from "./launch";
 import { converse } from "./one-command";
@@ -36,6 +37,9 @@ export interface NodeLink extends NodeAccess {
 
 const firstBackoffMs = 1_000;
 const longestBackoffMs = 60_000;
+/** Each try to end a shell that was given up is a command on its node. */
+const firstEndingPauseMs = 10_000;
+const longestEndingPauseMs = 600_000;
 const proofMs = 5_000;
 const identityLimits: Limits = { deadlineMs: 10_000, maxBytes: 4_096 };
 /** Beyond a durable command's own deadline: TERM, five seconds, KILL, and the way back. */
@@ -77,6 +81,7 @@ export function createNodeLink(parts: NodeLinkParts): NodeLink {
   let retryAtMs = 0;
   let closed = false;
   const abandoned = new Set<ShellProcess>();
+  const endings = createBackoff(parts.clock, { firstMs: firstEndingPauseMs, longestMs: longestEndingPauseMs });
   const unwanted = new AbortController();
 
   function move(next: LinkState): void {
@@ -107,7 +112,7 @@ export function createNodeLink(parts: NodeLinkParts): NodeLink {
         places = undefined;
         connection.close();
       };
-      const sessions = createSessions(connection, { ...parts, abandoned, onExhausted }, places);
+      const sessions = createSessions(connection, { ...parts, abandoned, endings, onExhausted }, places);
       const opened: Made = (made = { connection, sessions, streams: new Set() });
       if (closed) throw new SshError("closed", parts.node);
       current = made;

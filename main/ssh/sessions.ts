@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Clock } from "../clock";
 import type { Limits, Output } from "./access";
+import type { Backoff } from "./backoff";
 import { framed } from "./launch";
 import { converse } from "./one-command";
 import { createRoom } from "./room";
@@ -38,6 +39,8 @@ export function createSessions(
     readonly newNonce: () => string;
     /** Shells that may still be on the node though nobody needs them. */
     readonly abandoned: Set<ShellProcess>;
+    /** When those are tried to be ended; of the node, like them, and no matter of one connection. */
+    readonly endings: Backoff;
     /** The server gives no session though none is open: it counts shells that it does not end, and would count them as long as this connection lives. */
     readonly onExhausted: (error: SshError) => void;
   },
@@ -109,7 +112,7 @@ export function createSessions(
       ...parts,
       onIdle: () => {
         if (room.waiting > 0) makeRoom();
-        if (!isEnding && parts.abandoned.size > 0) void endAbandoned();
+        if (!isEnding && parts.abandoned.size > 0 && parts.endings.isDue()) void endAbandoned();
       },
       onAbandoned: (shell) => {
         parts.abandoned.add(shell);
@@ -152,7 +155,11 @@ export function createSessions(
         const heard = { clock, nonce, startedAtMs, onLost: connection.onLost };
         const { ending } = await converse(channel, script, endingLimits, heard);
         // One that does not end stays on the list, for the next time, and keeps none of the others there.
-        if (ending.kind !== "exited" || ending.code !== 0) continue;
+        if (ending.kind !== "exited" || ending.code !== 0) {
+          parts.endings.failed();
+          continue;
+        }
+        parts.endings.succeeded();
         parts.abandoned.delete(shell);
         stuck.delete(shell);
       }
