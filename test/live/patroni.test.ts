@@ -429,18 +429,32 @@ systemd-run -qG --unit=patroni-second --uid=postgres /usr/bin/patroni /etc/patro
 left=$(timeout 5 runuser -u postgres -- psql -qAtXc "select pg_logical_emit_message(false, 'x', repeat(md5($i::text), 32768)); select count(*) from pg_stat_replication where state = 'streaming'" | tail -1)
 [ "$left" = 2 ] || { sleep 0.5; break; }; done`,
     );
+  const takesWrites = "cd / && runuser -u postgres -- psql -qAtXc 'select txid_current()'";
   const writesPast =
     "cd / && runuser -u postgres -- psql -qAtX -c 'select pg_switch_wal()' -c \"select pg_logical_emit_message(false, 'past', 'it')\"";
+  /** The leader once its server takes writes, which it may not yet do when Patroni has told it. */
+  const settledLeader = async (): Promise<string> => {
+    let first = "";
+    await console.until(async (seen) => {
+      first = leader(seen);
+      return first !== "" && (await lab.attempt(first, takesWrites)).code === 0;
+    }, 60_000);
+    return first;
+  };
+  async function copyAnew(first: string): Promise<void> {
+    const seen = await console.read();
+    for (const { facts } of seen.findings.filter(({ code }) => code === "patroni/NotStreaming"))
+      await lab.run(first, `patronictl -c /etc/patroni/config.yml reinit lab ${facts.member} --force`);
+    await console.until(isWell, 90_000);
+  }
   async function fillDisk(host: string): Promise<void> {
     await lab.faults.fillDisk(host, "/var/lib/postgresql");
     mend.push(async () => {
       await lab.faults.freeDisk(host, "/var/lib/postgresql");
-      // Replicas may hold the begin of a log file that the leader has lost, and wait until it has written past that.
-      await console.until(async (seen) => {
-        if (isWell(seen)) return true;
-        if (leader(seen) !== "") await lab.attempt(leader(seen), writesPast);
-        return false;
-      }, 90_000);
+      const first = await settledLeader();
+      // Replicas may hold the begin of a log file that the leader has lost, and wait until it has written past that, or for ever.
+      await lab.run(first, writesPast);
+      await console.until(isWell, 20_000).catch(() => copyAnew(first));
     });
     // Disks are read anew with the first look only, and then after a while.
     await console.change(host, {});
