@@ -375,7 +375,7 @@ systemd-run -qG --unit=patroni-second --uid=postgres /usr/bin/patroni /etc/patro
         old,
         `export ETCDCTL_API=3; etcdctl lease timetolive $(printf %x $(etcdctl get /service/lab/leader -w json | sed 's/.*"lease":\\([0-9]*\\).*/\\1/'))`,
       );
-    await expect.poll(lease, { timeout: 60_000 }).toContain("granted(60s)");
+    await expect.poll(lease, { timeout: 60_000 }).toContain("TTL(60s)");
     await lab.faults.hang(old, "patroni", { onlyMain: true });
     mend.push(() => endHung(old));
     const unguarded = await console.until(has("PrimaryUnguarded"), 50_000);
