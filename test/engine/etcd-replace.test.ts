@@ -323,3 +323,34 @@ describe("who may rename a data directory, as a host with such folders tells", (
     expect(() => asked(0o777, "evenkeel-nobody")).toThrow("who may rename");
   });
 });
+
+describe("two dead members that are listed at other addresses than are known of them", () => {
+  const https = (list: readonly ListedMember[]): readonly ListedMember[] =>
+    list.map((one) => ({ ...one, peerUrls: one.peerUrls.map((url) => url.replace("http://", "https://")) }));
+  const seen = (snapshot: EtcdSnapshot): readonly unknown[] =>
+    etcdHealth.flatMap(({ code, find }) =>
+      ["etcd/QuorumLost", "etcd/NoLeader", "etcd/MemberUnknownHere"].includes(code)
+        ? find(snapshot).map(({ facts, cannotTell }) => [code, facts.gone ?? facts.name, cannotTell?.code ?? null])
+        : [],
+    );
+
+  it("are counted by their names, and the majority is lost", () => {
+    expect(seen(listing("quorum-lost", https))).toEqual([["etcd/QuorumLost", "e1, e2", null]]);
+  });
+
+  it("are not counted where a name does not tell one from the other", () => {
+    const twice = listing("quorum-lost", (list) =>
+      https(list).map((one) => (one.name === "e2" ? { ...one, name: "e1" } : one)),
+    );
+    expect(seen(twice)).toEqual([
+      ["etcd/NoLeader", undefined, "etcd/not-all-seen"],
+      ["etcd/MemberUnknownHere", "e1", null],
+      ["etcd/MemberUnknownHere", "e1", null],
+    ]);
+  });
+
+  it("are not taken out by their names alone", () => {
+    const dead = listing("leader-killed", https);
+    expect(objections(dead)).toContain("etcd/listed-elsewhere");
+  });
+});

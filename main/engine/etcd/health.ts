@@ -76,7 +76,8 @@ type Evident = Pick<EtcdMember, "status" | "metrics" | "liveness" | "members" | 
 function lostVoters(snapshot: EtcdSnapshot): readonly EtcdMember[] {
   const voters = new Set(votersOf(snapshot).map(({ id }) => id));
   return snapshot.members.filter(
-    ({ id, standing }) => id !== null && voters.has(id) && (standing.kind === "stopped" || standing.kind === "hung"),
+    ({ countedId, standing }) =>
+      countedId !== null && voters.has(countedId) && (standing.kind === "stopped" || standing.kind === "hung"),
   );
 }
 
@@ -97,7 +98,7 @@ function isMajorityLost(snapshot: EtcdSnapshot): boolean {
 /** The part of the cluster that is seen does not suffice to say that the rest has no leader either. */
 function mayServeUnseen(snapshot: EtcdSnapshot): boolean {
   const quorum = quorumOf(snapshot);
-  const known = new Set(snapshot.members.map(({ id }) => id));
+  const known = new Set(snapshot.members.map(({ countedId }) => countedId));
   const strangers = votersOf(snapshot).filter(({ id }) => !known.has(id)).length;
   return quorum === null || untold(snapshot).length + strangers >= quorum;
 }
@@ -343,7 +344,7 @@ function alarmed(snapshot: EtcdSnapshot, kind: string): readonly Sighting[] {
 
 /** Members that the cluster counts and that are not among those that are asked. */
 function listedBut(snapshot: EtcdSnapshot, which: (listed: { readonly name: string }) => boolean): readonly Sighting[] {
-  const known = new Set(snapshot.members.flatMap(({ id }) => (id === null ? [] : [id])));
+  const known = new Set(snapshot.members.flatMap(({ countedId }) => countedId ?? []));
   return (snapshot.listed ?? [])
     .filter((listed) => !known.has(listed.id) && which(listed))
     .map(({ id, name, peerUrls }) => ({

@@ -35,6 +35,8 @@ export interface EtcdMember {
   readonly standing: Standing;
   /** Its id as it says, or as the others list it while it is silent; null where nobody tells. */
   readonly id: string | null;
+  /** The same, where its name alone may tell it too: enough to count it, too little to take anybody out. */
+  readonly countedId: string | null;
   readonly status: Reading<MemberStatus>;
   readonly members: Reading<readonly ListedMember[]>;
   readonly quorumRead: Reading<true>;
@@ -82,20 +84,25 @@ export function snapshotMembers(all: readonly Readings[]): EtcdSnapshot {
   const answeredFor = new Set(
     all.flatMap(({ readings: { status } }) => (status.kind === "value" ? [status.value.memberId] : [])),
   );
+  const sites = all.map(({ site }) => site);
   return {
     listed,
-    members: all.map(({ site, reachability, readings, previous }) => ({
-      site,
-      member: site.member,
-      node: site.node,
-      reachability,
-      standing: standingOf(readings.status, readings.liveness),
-      id: readings.status.kind === "value" ? readings.status.value.memberId : idIn(listed, site, answeredFor),
-      ...readings,
-      elections: electionsIn(readings.metrics, [previous?.electionCount, readings.electionCount]),
-      since: previous === undefined ? null : sinceOf(previous.metrics, readings.metrics),
-      keepsRestarting: keepsRestarting(previous?.liveness, readings.liveness),
-    })),
+    members: all.map(({ site, reachability, readings, previous }) => {
+      const id = readings.status.kind === "value" ? readings.status.value.memberId : idIn(listed, site, answeredFor);
+      return {
+        site,
+        member: site.member,
+        node: site.node,
+        reachability,
+        standing: standingOf(readings.status, readings.liveness),
+        id,
+        countedId: id ?? idByName(listed, site, sites, answeredFor),
+        ...readings,
+        elections: electionsIn(readings.metrics, [previous?.electionCount, readings.electionCount]),
+        since: previous === undefined ? null : sinceOf(previous.metrics, readings.metrics),
+        keepsRestarting: keepsRestarting(previous?.liveness, readings.liveness),
+      };
+    }),
   };
 }
 
@@ -121,6 +128,19 @@ function idIn(
 ): string | null {
   const own = listed?.find((one) => one.name === name && (peerUrl === "" || one.peerUrls.includes(peerUrl)));
   return own === undefined || answeredFor.has(own.id) ? null : own.id;
+}
+
+/** What a silent member is listed as at other addresses than are known of it, as where these were changed since: of one name on both sides. */
+function idByName(
+  listed: readonly ListedMember[] | null,
+  { settings: { name } }: EtcdSite,
+  sites: readonly EtcdSite[],
+  answeredFor: ReadonlySet<string>,
+): string | null {
+  const [own, ...others] = (listed ?? []).filter((one) => one.name === name);
+  const isOne =
+    name !== "" && others.length === 0 && sites.filter(({ settings }) => settings.name === name).length === 1;
+  return own === undefined || !isOne || answeredFor.has(own.id) ? null : own.id;
 }
 
 /** Counted from the older of the readings that are kept, where it is of the same run of the process. */
