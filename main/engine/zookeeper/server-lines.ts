@@ -57,9 +57,15 @@ export function serversIn(text: string): readonly ListedServer[] {
     const [, id, weight] = /^weight\.(\d+)\s*=\s*(\d+)$/.exec(line) ?? [];
     if (id !== undefined) weights.set(Number(id), Number(weight));
   }
+  // Where there are groups, a voter whose weight is left out has one (QuorumHierarchical), which a running server tells.
+  const leftOut = ({ role }: ListedServer): number | null => (groups.size > 0 && role === "participant" ? 1 : null);
   return lines
     .flatMap((line) => parseServerLine(line) ?? [])
-    .map((server) => ({ ...server, group: groups.get(server.id) ?? null, weight: weights.get(server.id) ?? null }))
+    .map((server) => ({
+      ...server,
+      group: groups.get(server.id) ?? null,
+      weight: weights.get(server.id) ?? leftOut(server),
+    }))
     .sort((one, other) => one.id - other.id);
 }
 
