@@ -22,6 +22,9 @@ import { comparedTexts, listText } from "./server-lines";
 const mebibyte = 1 << 20;
 const latencyWatchMs = 10;
 const latencyDegradedMs = 100;
+/** A mean over fewer comes and goes with any slow one of a quiet ensemble, unless clients waited so long for these alone. */
+const judgedAnswers = 20;
+const judgedFewTookMs = 1_000;
 const outstandingWatch = 10;
 const outstandingDegraded = 100;
 const fsyncWatchMs = 20;
@@ -344,8 +347,18 @@ export const zookeeperHealth: readonly Rule[] = [
     "latencyMs",
     ({ since }) => {
       const answered = since === null ? null : answeredIn(since);
-      return answered === null || answered.count === 0 ? null : answered.tookMs / answered.count;
+      if (answered === null || answered.count === 0) return null;
+      const isEnough = answered.count >= judgedAnswers || answered.tookMs >= judgedFewTookMs;
+      return isEnough ? answered.tookMs / answered.count : null;
     },
+    latencyWatchMs,
+    latencyDegradedMs,
+  ),
+  // The mean of its life is all that a version without these counters tells (3.5).
+  above(
+    "zookeeper/LatencyHighSinceStart",
+    "latencyMs",
+    (server) => (number("cnt_readlatency")(server) === null ? number("avg_latency")(server) : null),
     latencyWatchMs,
     latencyDegradedMs,
   ),
