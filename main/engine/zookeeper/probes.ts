@@ -4,7 +4,7 @@ import { parseJsonObject, type JsonObject } from "../../probe/parse/json";
 import { NotThere, ParseError, type Probe } from "../../probe/probe";
 import { quote } from "../../ssh/quote";
 import { livenessScript, parseLiveness, type Liveness } from "../process-liveness";
-import { serversIn, type ListedServer, type ServerList } from "./server-lines";
+import { serversIn, versionOf, type ListedServer, type ServerList } from "./server-lines";
 import { adminLogin, wordCall, type ZookeeperSite } from "./settings";
 
 /** What the port says of a server that has no majority behind it; it goes on to answer `imok` (3.4 to 3.9). */
@@ -128,7 +128,9 @@ export function parseRuok(text: string): true {
 
 /** The servers of the ensemble as a running server counts them; asked with `conf`. */
 export function parseConf(text: string): ServerList {
-  return { servers: serversIn(answered("the server list", text)), isWhole: true };
+  const list = answered("the server list", text);
+  const version = versionOf(/^version=(.*)$/m.exec(list)?.[1]?.trim() ?? "");
+  return { servers: serversIn(list), isWhole: true, version };
 }
 
 /** The same from `/commands/voting_view`, which leaves out observers, groups and weights; used where `conf` is refused. */
@@ -154,7 +156,7 @@ export function parseVotingView(text: string): ServerList {
       };
     })
     .sort((one, other) => one.id - other.id);
-  return { servers, isWhole: false };
+  return { servers, isWhole: false, version: null };
 }
 
 /** `{"is_leader":false,"leader_id":3,"leader_ip":"10.77.0.53","command":"leader","error":null}` */
@@ -176,6 +178,8 @@ export interface OnDisk {
   readonly acceptedEpoch: number | null;
   /** The servers its configuration will name when it is started next. */
   readonly servers: readonly ListedServer[];
+  /** Of those servers, where they stand in a dynamic configuration; null where they do not. */
+  readonly listVersion: number | null;
   /** The unread files among those. */
   readonly closed: readonly string[];
 }
@@ -192,7 +196,7 @@ file=${quote([configFile])}
 for round in 1 2; do
  [ -n "$file" ] || break
  next=; if [ -r "$file" ]; then while read -r line || [ -n "$line" ]; do
-  case $line in server.*|group.*|weight.*) echo "$line";; dynamicConfigFile=*) next=\${line#dynamicConfigFile=};; esac
+  case $line in server.*|group.*|weight.*) echo "$line";; dynamicConfigFile=*) next=\${line#dynamicConfigFile=}; echo "dynamic \${next##*/}";; esac
  done <"$file"; else echo "closed configuration"; fi
  file=$next
 done`;
@@ -203,6 +207,7 @@ done`;
  * myid 1
  * currentEpoch 3
  * acceptedEpoch 3
+ * dynamic zoo.cfg.dynamic.100000000
  * server.1=10.77.0.51:2888:3888;2181
  * ```
  */
@@ -214,13 +219,21 @@ export function parseOnDisk(text: string): OnDisk {
     if (!/^\d{1,15}$/.test(value.trim())) throw new ParseError(word, value);
     return Number(value);
   };
+  const dynamic = lines.find((line) => line.startsWith("dynamic "));
   return {
     serverId: number("myid"),
     currentEpoch: number("currentEpoch"),
     acceptedEpoch: number("acceptedEpoch"),
     servers: serversIn(text),
+    listVersion: dynamic === undefined ? null : dynamicVersion(dynamic),
     closed: lines.filter((line) => line.startsWith("closed ")).map((line) => line.slice("closed ".length)),
   };
+}
+
+/** A dynamic configuration whose name ends in no version is of version 0 (3.5). */
+function dynamicVersion(fileName: string): number | null {
+  const [, digits] = /\.([0-9a-f]+)$/i.exec(fileName.trim()) ?? [];
+  return digits === undefined ? 0 : versionOf(digits);
 }
 
 export interface ZookeeperProbes extends Readonly<Record<string, Probe<unknown>>> {

@@ -15,6 +15,19 @@ export interface ServerList {
   readonly servers: readonly ListedServer[];
   /** False where who tells it leaves out observers, groups and weights. */
   readonly isWhole: boolean;
+  /** Of two lists that are reconfigured by the ensemble itself, servers take the newer; null for one that is not, or where it is not told. */
+  readonly version: number | null;
+}
+
+/** The transaction that made a list, as a running server tells it and the name of its file ends: `version=100000000`, `zoo.cfg.dynamic.100000000`. */
+export function versionOf(digits: string): number | null {
+  const version = /^[0-9a-f]{1,16}$/i.test(digits) ? Number.parseInt(digits, 16) : Number.NaN;
+  return Number.isSafeInteger(version) ? version : null;
+}
+
+/** A server that is started with the one hears of the other from those that run, and takes it before it votes (3.5). */
+export function isOutdated(own: ServerList, running: ServerList): boolean {
+  return own.version !== null && running.version !== null && own.version < running.version;
 }
 
 /**

@@ -149,7 +149,7 @@ function listedOnDisk(servers: readonly Server[]): ServerList | null {
 /** The list that counts at its next start; empty for a standalone server, null where its configuration could not be read. */
 export function fileOf({ disk }: Server): ServerList | null {
   if (disk.kind !== "value" || disk.value.closed.includes("configuration")) return null;
-  return { servers: disk.value.servers, isWhole: true };
+  return { servers: disk.value.servers, isWhole: true, version: disk.value.listVersion };
 }
 
 export type Serving = Server & {

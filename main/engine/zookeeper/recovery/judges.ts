@@ -15,7 +15,7 @@ import {
   type Server,
   type Standing,
 } from "../snapshot";
-import { comparedTexts, listText } from "../server-lines";
+import { comparedTexts, isOutdated, listText, type ServerList } from "../server-lines";
 
 type Facts = Readonly<Record<string, Fact>>;
 
@@ -136,29 +136,28 @@ export function controlObjections(server: Server): readonly Sentence[] {
 }
 
 /**
- * Why a start of these servers could make two lists count. One whose file names what the others run with changes nothing; where it names
- * another, the file of every server must be seen to name that one.
+ * Why a start of these servers could make two lists count. One whose file names what the others run with, or a list that gives way to it,
+ * changes nothing; where it names another, the file of every server must be seen to name that one.
  */
 export function listObjections({ servers }: EnsembleSnapshot, started: readonly Server[]): readonly Sentence[] {
   const running = servers.flatMap(({ list }) => (list.kind === "value" ? [list.value] : []));
   if (new Set(comparedTexts(running)).size > 1) return [sentence("zookeeper/lists-differ")];
   const unread = started.filter((server) => fileOf(server) === null);
   if (unread.length > 0) return unread.map(({ member }) => sentence("zookeeper/file-not-read", { member }));
-  const [told] = running;
-  const startedFiles = started.flatMap((server) => fileOf(server) ?? []);
-  if (told !== undefined && new Set(comparedTexts([told, ...startedFiles])).size === 1) return [];
+  const told = runningList(servers);
+  const counts = (list: ServerList): boolean => told === null || !isOutdated(list, told);
+  const startedFiles = started.flatMap((server) => fileOf(server) ?? []).filter(counts);
+  if (told !== null && new Set(comparedTexts([told, ...startedFiles])).size === 1) return [];
   const files = servers.flatMap((server) => {
     const list = fileOf(server);
-    return list === null ? [] : [{ server, list }];
+    return list === null || !counts(list) ? [] : [{ server, list }];
   });
   if (new Set(comparedTexts(files.map(({ list }) => list))).size > 1) {
     const lists = files.map(({ server, list }) => `${server.member}: ${listText(list)}`).join("; ");
     return [sentence("zookeeper/files-differ", { lists })];
   }
   // With nobody to tell what counts now, a server is no worse started than left to its host's next boot; the plan warns of what is unseen.
-  return told === undefined
-    ? []
-    : unseenFiles(servers).map((member) => sentence("zookeeper/file-not-read", { member }));
+  return told === null ? [] : unseenFiles(servers).map((member) => sentence("zookeeper/file-not-read", { member }));
 }
 
 function unseenFiles(servers: readonly Server[]): readonly string[] {
@@ -177,10 +176,31 @@ export function changedWarnings(snapshot: EnsembleSnapshot, members: readonly st
   const unseen = unseenFiles(snapshot.servers);
   return [
     ...snapshot.servers
-      .filter((server) => members.includes(server.member) && isChanged(server))
+      .filter((server) => members.includes(server.member) && isChanged(server) && !givesWay(snapshot, server))
       .map(({ member }) => sentence("zookeeper/warning.configuration-changed", { member })),
+    ...outdatedWarnings(snapshot, members),
     ...(running === null && unseen.length > 0
       ? [sentence("zookeeper/warning.files-unseen", { members: unseen.join(", ") })]
       : []),
   ];
+}
+
+/** A server that was down while the list of a dynamic configuration was changed is started with the one before. */
+export function outdatedWarnings(snapshot: EnsembleSnapshot, members: readonly string[]): readonly Sentence[] {
+  return snapshot.servers
+    .filter((server) => members.includes(server.member) && givesWay(snapshot, server))
+    .map(({ member }) => sentence("zookeeper/warning.configuration-outdated", { member }));
+}
+
+/** Its file names another list than runs now, an older one. */
+function givesWay({ servers }: EnsembleSnapshot, server: Server): boolean {
+  const [file, running] = [fileOf(server), runningList(servers)];
+  if (file === null || running === null) return false;
+  return isOutdated(file, running) && new Set(comparedTexts([file, running])).size > 1;
+}
+
+/** What those that run count, told with its version where anybody tells it. */
+function runningList(servers: readonly Server[]): ServerList | null {
+  const told = servers.flatMap(({ list }) => (list.kind === "value" ? [list.value] : []));
+  return told.find(({ version }) => version !== null) ?? told[0] ?? null;
 }

@@ -1,7 +1,7 @@
 import { sentence, type Sentence } from "../../../../contract/sentence";
 import type { RecoveryAction } from "../../engine";
 import { leaderOf, leadersOf, serverIn, type EnsembleSnapshot, type Server } from "../snapshot";
-import { controlObjections, holds, layoutOf, listObjections, majorityWithout } from "./judges";
+import { controlObjections, holds, layoutOf, listObjections, majorityWithout, outdatedWarnings } from "./judges";
 import { keepDataAside, keptDirectory, nothingToDo, startServer, stopServer } from "./steps";
 
 /** Gives one server the leader's data anew. Its own are kept beside them, and only while the others make a majority without it. */
@@ -30,6 +30,7 @@ export const resyncServer: RecoveryAction<EnsembleSnapshot> = {
       warnings: [
         sentence("zookeeper/warning.kept-aside", { member: target, kept: keptDirectory(server) }),
         sentence("zookeeper/warning.leader-sends-all", { leader: leader.member }),
+        ...outdatedWarnings(snapshot, [target]),
       ],
       restsOn: layoutOf(snapshot),
       goal,
