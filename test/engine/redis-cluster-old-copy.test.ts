@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Engine, MemberReadings } from "../../main/engine/engine";
 import { redisClusterProbes, type RedisClusterProbes } from "../../main/engine/redis-cluster/probes";
@@ -5,7 +7,8 @@ import { forcedFailover } from "../../main/engine/redis-cluster/recovery/failove
 import { redisClusterJudges } from "../../main/engine/redis-cluster/recovery/judges";
 import { redisClusterSettings } from "../../main/engine/redis-cluster/settings";
 import { isEligible, snapshotCluster, type ClusterSnapshot } from "../../main/engine/redis-cluster/snapshot";
-import { replay } from "./case";
+import { parseInfo, type RedisInfo } from "../../main/probe/parse/redis-info";
+import { casesRoot, rawFile, replay } from "./case";
 
 type Members = readonly MemberReadings<typeof redisClusterSettings, RedisClusterProbes>[];
 
@@ -38,6 +41,35 @@ const eligible = ({ shards, ...rest }: ClusterSnapshot): readonly boolean[] =>
     // The recording keeps replicas from taking over by themselves.
     master.failure === "agreed" ? replicas.map((one) => isEligible({ shards, ...rest }, { ...one, flags: [] })) : [],
   );
+
+/**
+ * INFO of the replica that was never linked as recorded of Redis 7.0, but with the one line as servers before redis#8785 print it: there
+ * `server.unixtime - server.repl_down_since` is told also while the latter is still 0.
+ */
+function printedByOlder(linkDownSeconds: number): RedisInfo {
+  const raw = readFileSync(rawFile(join(casesRoot, "redis-cluster", "replica-never-linked"), "r5", "info"), "utf8");
+  const older = raw.replace(
+    "master_link_down_since_seconds:-1",
+    `master_link_down_since_seconds:${String(linkDownSeconds)}`,
+  );
+  expect(older).not.toBe(raw);
+  return parseInfo(older);
+}
+
+const linkDown = ({ replication }: RedisInfo): number | null | undefined =>
+  replication?.role === "replica" ? replication.linkDownSeconds : undefined;
+
+describe("a link that was never up", () => {
+  it("is told by an older server as down since 1970, longer than it runs, and read as never up", () => {
+    expect(linkDown(printedByOlder(1_795_863_728))).toBeNull();
+  });
+
+  it("is none that is down for no longer than the server runs", () => {
+    const { uptimeSeconds } = printedByOlder(0);
+    expect(linkDown(printedByOlder(0))).toBe(0);
+    expect(linkDown(printedByOlder(uptimeSeconds))).toBe(uptimeSeconds);
+  });
+});
 
 describe("a forced failover to the only replica of a killed master", () => {
   const stale = recorded("replica-stale");

@@ -86,6 +86,7 @@ export type RedisReplication = {
       readonly masterHost: string;
       readonly masterPort: number;
       readonly isLinkUp: boolean;
+      /** Null where it is up, or was never up since the server was started. */
       readonly linkDownSeconds: number | null;
       readonly lastHeardSeconds: number | null;
       readonly isSyncing: boolean;
@@ -204,11 +205,23 @@ function replicationOf(fields: Fields): RedisReplication {
     masterHost: fields.text("master_host"),
     masterPort: fields.number("master_port"),
     isLinkUp: fields.text("master_link_status") === "up",
-    linkDownSeconds: notNegative(fields.maybeNumber("master_link_down_since_seconds")),
+    linkDownSeconds: linkDownSecondsOf(fields),
     lastHeardSeconds: notNegative(fields.maybeNumber("master_last_io_seconds_ago")),
     isSyncing: fields.number("master_sync_in_progress") === 1,
     priority: fields.number("slave_priority"),
   };
+}
+
+/** A clock that was set back after the start makes a link look down for longer than the server runs. */
+const clockSetBackSeconds = 86_400;
+
+/**
+ * -1 for a link that was never up since the start. Servers before redis#8785 (2021) take the time from 0 there, and so tell the Unix time:
+ * a link that is down for longer than the server runs was never up.
+ */
+function linkDownSecondsOf(fields: Fields): number | null {
+  const told = notNegative(fields.maybeNumber("master_link_down_since_seconds"));
+  return told === null || told > fields.number("uptime_in_seconds") + clockSetBackSeconds ? null : told;
 }
 
 /** `ip=10.77.0.15,port=6379,state=online,offset=3755,lag=1` */
