@@ -1,5 +1,5 @@
 import type { FindingCode, Level, Subject } from "../../../contract/health";
-import { sentence, type Fact } from "../../../contract/sentence";
+import type { Fact } from "../../../contract/sentence";
 import type { RedisInfo } from "../../probe/parse/redis-info";
 import type { HealthRule, Sighting } from "../engine";
 import { evidenceOf, gained, infoOf, isUntold, replicationOf, type RedisServer } from "./server";
@@ -113,20 +113,16 @@ function persistenceFails(server: RedisServer): Seen | null {
 
 /**
  * With `min-replicas-to-write` a master counts the replicas that it heard within `min-replicas-max-lag`, and refuses every write while they
- * are fewer (NOREPLICAS). It tells the count only where both are set, so that none at all are always too few.
+ * are fewer (NOREPLICAS). It tells the count only where both are set, so that none at all are always too few. Where it hears some, and how
+ * many it asks for may not be read with this login, or was read before it was set, that is no sign of refused writes.
  */
 function writesRefused(server: RedisServer): Seen | null {
   const replication = replicationOf(server);
   if (replication?.role !== "master" || replication.goodReplicaCount === null) return null;
   const { replicasNeeded } = server;
-  // One that was read before it was set tells nothing of it.
-  const needed = replicasNeeded?.kind === "value" && replicasNeeded.value > 0 ? replicasNeeded.value : null;
+  const needed = Math.max(1, replicasNeeded?.kind === "value" ? replicasNeeded.value : 1);
   const good = replication.goodReplicaCount;
-  if (needed !== null) return good < needed ? { facts: { member: server.member, good, needed } } : null;
-  const facts = { member: server.member, good, needed: good + 1 };
-  if (good === 0) return { facts };
-  const isRead = replicasNeeded === null || replicasNeeded.kind === "value";
-  return { facts, cannotTell: isRead ? sentence("probe/not-told") : replicasNeeded.reason };
+  return good < needed ? { facts: { member: server.member, good, needed } } : null;
 }
 
 function memoryNearLimit(server: RedisServer): Seen | null {
