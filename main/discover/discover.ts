@@ -85,16 +85,58 @@ function group(walk: Walk): DiscoveredCluster[] {
 
 type SightedMember = Sighted["members"][number] & { readonly engine: string };
 
-/** Members that share a key, be it through others that are sighted later; in the order of the walk. */
+/** First by what members and those that list them tell, then among those that nobody lists by what they are configured with. */
 function together(walk: Walk): readonly (readonly SightedMember[])[] {
   const all = walk.sighted.flatMap(({ engine, seen }) => seen.members.map((member) => ({ ...member, engine })));
-  const groupOf = new Map<string, Set<SightedMember>>();
-  for (const one of all) {
-    const keys = one.clusterKeys.map((key) => `${one.engine} ${key}`);
-    const joined = new Set([one, ...keys.flatMap((key) => [...(groupOf.get(key) ?? [])])]);
-    for (const member of joined) for (const key of member.clusterKeys) groupOf.set(`${member.engine} ${key}`, joined);
-  }
-  return [...new Set(groupOf.values())].map((members) => all.filter((one) => members.has(one)));
+  const byKey = joinedBy(
+    all.map((one) => [one]),
+    ({ clusterKeys }) => clusterKeys,
+  );
+  const isUnlisted = (group: readonly SightedMember[]): boolean =>
+    group.every(({ configured }) => configured !== undefined);
+  const listed = byKey.filter((group) => !isUnlisted(group));
+  const byPlace = joinedBy(byKey.filter(isUnlisted), ({ configured }) => configured?.places ?? []);
+  const byName = joinedBy(byPlace, (one) => {
+    const { configured } = one;
+    if (configured === undefined || isNameInDoubt(one, listed, byPlace)) return [];
+    return [configured.name];
+  });
+  return [...listed, ...byName]
+    .map((group) => all.filter((one) => group.includes(one)))
+    .sort(([one], [other]) => (one && other ? all.indexOf(one) - all.indexOf(other) : 0));
+}
+
+/** A cluster of that name answers and does not list this one, or two tell different places under the same name. */
+function isNameInDoubt(
+  { engine, clusterName, configured }: SightedMember,
+  listed: readonly (readonly SightedMember[])[],
+  byPlace: readonly (readonly SightedMember[])[],
+): boolean {
+  const placed = byPlace.filter((group) =>
+    group.some(
+      (other) =>
+        other.engine === engine &&
+        other.configured !== undefined &&
+        other.configured.name === configured?.name &&
+        other.configured.places.length > 0,
+    ),
+  );
+  const isAnswering = listed.flat().some((other) => other.engine === engine && other.clusterName === clusterName);
+  return isAnswering || placed.length > 1;
+}
+
+/** Groups that share a key of one of their members, be it through others that come later. */
+function joinedBy(
+  groups: readonly (readonly SightedMember[])[],
+  keysOf: (member: SightedMember) => readonly string[],
+): readonly (readonly SightedMember[])[] {
+  const keysIn = (group: readonly SightedMember[]): readonly string[] =>
+    group.flatMap((member) => keysOf(member).map((key) => `${member.engine} ${key}`));
+  return groups.reduce<readonly (readonly SightedMember[])[]>((joined, group) => {
+    const keys = new Set(keysIn(group));
+    const same = joined.filter((other) => keysIn(other).some((key) => keys.has(key)));
+    return [...joined.filter((other) => !same.includes(other)), [...same.flat(), ...group]];
+  }, []);
 }
 
 function clusterOf(walk: Walk, sightings: readonly SightedMember[]): DiscoveredCluster | null {

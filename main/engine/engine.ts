@@ -226,6 +226,11 @@ export interface Sighted {
   readonly members: readonly {
     readonly clusterKeys: readonly string[];
     readonly clusterName: string;
+    /**
+     * What the configuration of one that does not answer tells of its cluster. It counts among those that nobody lists: they belong together
+     * that share one of the `places`, or the `name` where no two of it tell different places and no cluster of this `clusterName` answers.
+     */
+    readonly configured?: { readonly name: string; readonly places: readonly string[] };
     readonly member: Omit<Member, "member">;
   }[];
   /** Other hosts this one speaks of: names to try in order, the first that the user's own ssh_config knows is preferred. */

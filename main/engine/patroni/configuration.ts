@@ -11,14 +11,14 @@ if [ ! -r "$1" ]; then echo closed; else
   line = $0
   sub(/ #.*/, "", line)
   if (top == "restapi" && line ~ /authentication *:/) print "guarded"
-  if (top ~ /^(scope|name|restapi|etcd3?|consul|zookeeper|exhibitor|kubernetes|raft)$/ || (top == "postgresql" && line ~ /^  (connect_address|listen|data_dir) *:/)) {
+  if (top ~ /^(scope|namespace|name|restapi|etcd3?|consul|zookeeper|exhibitor|kubernetes|raft)$/ || (top == "postgresql" && line ~ /^  (connect_address|listen|data_dir) *:/)) {
    sub(/[ ,{"\\047]*(authentication|auth|username|password|token|certfile_password|keyfile_password)["\\047]? *:.*/, "", line)
    print "file " top "|" line
   }
   if (top == "postgresql" && line ~ /unix_socket_directories/) { sub(/.*unix_socket_directories["\\047]? *: */, "", line); sub(/[,}].*/, "", line); print "file sockets|sockets: " line }
  }' "$@"
 fi
-tr '\\n\\0' ' \\n' <"/proc/$pid/environ" | sed -n 's/^PATRONI_\\(SCOPE\\|NAME\\|RESTAPI_LISTEN\\|RESTAPI_CONNECT_ADDRESS\\|POSTGRESQL_CONNECT_ADDRESS\\|POSTGRESQL_DATA_DIR\\|ETCD3\\{0,1\\}_HOSTS\\{0,1\\}\\|CONSUL_HOST\\)=/environment \\1=/p'
+tr '\\n\\0' ' \\n' <"/proc/$pid/environ" | sed -n 's/^PATRONI_\\(SCOPE\\|NAMESPACE\\|NAME\\|RESTAPI_LISTEN\\|RESTAPI_CONNECT_ADDRESS\\|POSTGRESQL_CONNECT_ADDRESS\\|POSTGRESQL_DATA_DIR\\|ETCD3\\{0,1\\}_HOSTS\\{0,1\\}\\|CONSUL_HOST\\)=/environment \\1=/p'
 exit 0
 `.trim();
 
@@ -27,6 +27,8 @@ export interface Configuration {
   /** False where the file may not be read with this login. */
   readonly isReadable: boolean;
   readonly scope: string | null;
+  /** Where in the store its scope lies, without slashes; Patroni's own where the configuration names none. */
+  readonly namespace: string | null;
   readonly name: string | null;
   readonly listen: string | null;
   readonly connectAddress: string | null;
@@ -43,11 +45,13 @@ export interface Configuration {
   } | null;
 }
 
+const standardNamespace = "service";
 const storeKinds = ["etcd3", "etcd", "consul", "zookeeper", "exhibitor", "kubernetes", "raft"];
 
 /**
  * ```
  * file scope|scope: lab
+ * file namespace|namespace: /service/
  * file restapi|restapi: {listen: '0.0.0.0:8008', connect_address: '10.0.0.41:8008'}
  * file etcd3|etcd3:
  * file etcd3|  hosts:
@@ -74,9 +78,13 @@ export function parseConfiguration(text: string): Configuration {
   const named =
     kind === null ? null : (environment(`${kind.toUpperCase()}_HOSTS`) ?? environment(`${kind.toUpperCase()}_HOST`));
   const section = named ?? sections.get(kind ?? "") ?? "";
+  const isReadable = !lines.includes("closed");
+  const namespace =
+    environment("NAMESPACE") ?? value("namespace", "namespace") ?? (isReadable ? standardNamespace : null);
   return {
-    isReadable: !lines.includes("closed"),
+    isReadable,
     scope: environment("SCOPE") ?? value("scope", "scope"),
+    namespace: namespace?.replace(/^\/+|\/+$/g, "") ?? null,
     name: environment("NAME") ?? value("name", "name"),
     listen: environment("RESTAPI_LISTEN") ?? value("restapi", "listen"),
     connectAddress: environment("RESTAPI_CONNECT_ADDRESS") ?? value("restapi", "connect_address"),

@@ -84,7 +84,8 @@ async function lookAt(
     // Its configuration tells whom it belongs with, though it does not answer: it may hang, or want a certificate.
     if (settings.scope === "") return { members: [], peers: [], problems };
     const clusterKeys = keysOf(settings, access.node, ask.address, []);
-    return { members: [{ clusterKeys, clusterName: settings.scope, member }], peers: [], problems };
+    const configured = configuredIn(configuration, settings.scope);
+    return { members: [{ clusterKeys, clusterName: settings.scope, configured, member }], peers: [], problems };
   }
 }
 
@@ -106,6 +107,19 @@ function keysOf(
     return isLoopback(host) ? `${scope} ${node} ${host}:${port}` : `${scope} ${host}:${port}`;
   });
   return [...new Set(keys)];
+}
+
+/**
+ * Members of one cluster have one place in one store, though each may be given other addresses of it. One at loopback is every host's own,
+ * and tells no two stores apart.
+ */
+function configuredIn(
+  { namespace, store }: Configuration,
+  scope: string,
+): { readonly name: string; readonly places: readonly string[] } {
+  const name = `${scope} ${namespace ?? ""}`;
+  const hosts = (store?.hosts ?? []).filter((text) => !isLoopback(addressOf(text, 0).host));
+  return { name, places: hosts.map((host) => `${name} ${store?.kind ?? ""} ${host}`) };
 }
 
 /** The postmaster that this Patroni keeps, by the data directory where that is known. */
