@@ -3,6 +3,7 @@ import { sentence } from "../../contract/sentence";
 import type { Clock } from "../clock";
 import type { Performed } from "../recovery/ports";
 import type { Command, DurableState, NodeAccess } from "../ssh/access";
+import { SshError } from "../ssh/ssh-error";
 import { reasonOf } from "./run-probes";
 
 const keptOutputBytes = 64 << 10;
@@ -65,18 +66,15 @@ async function follow(parts: DurableParts, id: string, first: DurableState, unti
     if (!isHurried) parts.hurry();
     isHurried = true;
     // A script on its way in a server that slept may still arrive; once withdrawn it finds its id taken and does nothing.
-    state = await asked(() =>
-      state.kind === "none" || isStuck ? parts.access.withdraw(id) : parts.access.reattach(id),
-    );
-  }
-}
-
-async function asked(ask: () => Promise<DurableState>): Promise<DurableState> {
-  try {
-    return await ask();
-  } catch {
-    // Not reached now: nothing is known, and the next look may tell.
-    return { kind: "unseen" };
+    try {
+      state = await (state.kind === "none" || isStuck ? parts.access.withdraw(id) : parts.access.reattach(id));
+    } catch (error) {
+      // Another host never heard of it, which proves nothing, and withdraws nothing either.
+      if (error instanceof SshError && error.kind === "way-changed")
+        return { kind: "unknown", reason: sentence("probe/end-elsewhere", { node, ...error.facts }) };
+      // Not reached now: nothing is known, and the next look may tell.
+      state = { kind: "unseen" };
+    }
   }
 }
 

@@ -2,7 +2,7 @@ import type { Effect, SentCall } from "../engine/engine";
 import { sentence, type Sentence } from "../../contract/sentence";
 import type { Clock } from "../clock";
 import type { Performed, Performer } from "../recovery/ports";
-import type { Access } from "../ssh/access";
+import type { Access, NodeAccess } from "../ssh/access";
 import { SshError } from "../ssh/ssh-error";
 import { performDurably, recallDurably, type DurableParts } from "./perform-durably";
 import { reasonOf } from "./run-probes";
@@ -18,10 +18,10 @@ export function createPerformer(parts: {
   readonly wire: Wire;
   readonly clock: Clock;
 }): Performer {
-  const durable = (node: string): DurableParts => ({
-    access: parts.access.node(node),
+  const durable = (access: NodeAccess): DurableParts => ({
+    access,
     clock: parts.clock,
-    hurry: () => parts.access.hurry([node]),
+    hurry: () => parts.access.hurry([access.node]),
   });
 
   function show(node: string, effect: Effect): string {
@@ -47,29 +47,34 @@ export function createPerformer(parts: {
       const state = parts.access.node(node).state();
       return effect.command.runAs ?? (state.state === "ready" ? state.account : "");
     },
-    perform: async (id, node, effect, shown, deadlineMs) => {
+    perform: async (id, { node, reachedAs, shown, deadlineMs }, effect) => {
+      const access = parts.access.node(node).by(reachedAs);
       try {
-        await parts.access.node(node).ready();
+        await access.ready();
         if (show(node, effect) !== shown) return { kind: "not-sent", reason: sentence("probe/not-as-shown", { node }) };
       } catch (error) {
         return { kind: "not-sent", reason: reasonOf(error, node) };
       }
       return effect.kind === "run"
-        ? performDurably(durable(node), id, effect.command, deadlineMs)
-        : callOn(node, effect, deadlineMs);
+        ? performDurably(durable(access), id, effect.command, deadlineMs)
+        : callOn(access, effect, deadlineMs);
     },
-    recall: (id, node, withinMs) => recallDurably(durable(node), id, withinMs),
+    recall: (id, { node, reachedAs }, withinMs) =>
+      recallDurably(durable(parts.access.node(node).by(reachedAs)), id, withinMs),
   };
 
   async function callOn(
-    node: string,
+    access: NodeAccess,
     effect: Exclude<Effect, { kind: "run" }>,
     deadlineMs: number,
   ): Promise<Performed> {
+    const { node } = access;
     const answers: string[] = [];
     try {
       for (const call of effect.kind === "calls" ? effect.calls : [effect]) {
-        const output = await parts.wire.call(parts.access.node(node), call, deadlineMs);
+        // A service's kept connection is not dialled for this call, and may be of another way than the one before it.
+        await access.ready();
+        const output = await parts.wire.call(access, call, deadlineMs);
         answers.push(output);
         const problem = problemIn(call, node, output);
         if (problem !== null) return { kind: "answered", output: answers.join("\n"), problem };

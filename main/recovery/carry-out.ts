@@ -5,7 +5,7 @@ import { sentence, type Sentence } from "../../contract/sentence";
 import type { Claim, Effect } from "../engine/engine";
 import { lookAt, type LookParts } from "./look";
 import type { PlanningParts } from "./planning";
-import type { Performed, Performer } from "./ports";
+import type { Performed, Performer, SentStep } from "./ports";
 import { RecoveryError } from "./recovery-error";
 import { abandonedState, canMove, unsentSkipped, wasSent } from "./run-state";
 
@@ -87,14 +87,7 @@ async function carryOutStep(
     return halt(parts, live, work, index, "skipped", sentence("recovery/stopped"), ending);
   }
   change(live, index, { state: "sent", wasSo: missing === null });
-  const performed = await perform(
-    parts,
-    `${live.run().runId}.${index}`,
-    step.node,
-    effect,
-    step.shown,
-    step.deadlineMs,
-  );
+  const performed = await perform(parts, `${live.run().runId}.${index}`, step, effect);
   switch (performed.kind) {
     case "not-sent":
       return halt(parts, live, work, index, "skipped", performed.reason);
@@ -106,16 +99,9 @@ async function carryOutStep(
 }
 
 /** A performer that throws has said nothing of what became of the bytes. */
-async function perform(
-  { performer }: CarryOutParts,
-  id: string,
-  node: string,
-  effect: Effect,
-  shown: string,
-  deadlineMs: number,
-): Promise<Performed> {
+async function perform({ performer }: CarryOutParts, id: string, step: SentStep, effect: Effect): Promise<Performed> {
   try {
-    return await performer.perform(id, node, effect, shown, deadlineMs);
+    return await performer.perform(id, step, effect);
   } catch (error) {
     return { kind: "unknown", reason: fault(error) };
   }

@@ -1,4 +1,5 @@
 import type { Cluster } from "../../contract/inventory";
+import type { PlanStep } from "../../contract/recovery";
 import type { Sentence } from "../../contract/sentence";
 import type { Effect, Engine, SettingFields } from "../engine/engine";
 import type { Probes } from "../probe/probe";
@@ -33,12 +34,15 @@ export interface Performer {
   account(node: string, effect: Effect): string;
   /**
    * Sends once and never again: `id` names this step of this run for ever, and a command's node remembers it. Refuses (not-sent)
-   * when what it would send is not byte for byte `shown`.
+   * when what it would send is not byte for byte `shown`, and sends and asks by the way `reachedAs` alone, also after a lost link.
    */
-  perform(id: string, node: string, effect: Effect, shown: string, deadlineMs: number): Promise<Performed>;
+  perform(id: string, step: SentStep, effect: Effect): Promise<Performed>;
   /**
    * What became of a command sent under `id`, as its node tells within `withinMs`; sends nothing that changes the cluster. Not for calls
    * to a service: the node would tell that it never had one.
    */
-  recall(id: string, node: string, withinMs: number): Promise<Performed>;
+  recall(id: string, step: Pick<SentStep, "node" | "reachedAs">, withinMs: number): Promise<Performed>;
 }
+
+/** What was approved of a step that is of matter to who sends it. */
+export type SentStep = Pick<PlanStep, "node" | "reachedAs" | "shown" | "deadlineMs">;

@@ -75,7 +75,7 @@ async function recalled(
   if (!isInDoubt(step) || !isRemembered) return { asTold: step, told: null };
   // Each account has a memory of its own, and another one's would say that it never heard of it.
   if ((await parts.reachedAs(cluster, node)).way !== reachedAs) return { asTold: step, told: null };
-  const told = await parts.performer.recall(`${run.runId}.${index}`, node, recallWithinMs);
+  const told = await parts.performer.recall(`${run.runId}.${index}`, step.step, recallWithinMs);
   const output = told.kind === "answered" ? redact(told.output) : step.output;
   const reason = cleaned(told.kind === "answered" ? (told.problem ?? step.reason) : told.reason);
   return { asTold: { ...step, output, reason }, told };

@@ -110,6 +110,11 @@ export interface NodeAccess {
   transport(): Client | null;
   /** The login of the connection that is open; null where none is. */
   login(): ResolvedLogin | null;
+  /**
+   * The same node by this way (`way.ts`) alone. A connection made anew may lead to another host, because the config was changed
+   * meanwhile: over such a one nothing is sent, and what is asked rejects with `way-changed`.
+   */
+  by(way: string): NodeAccess;
   /** Connects when not connected; rejects with SshError. */
   ready(): Promise<void>;
   /**

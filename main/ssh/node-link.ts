@@ -11,6 +11,7 @@ import type { ShellProcess } from "./shell-process";
 import { problemOf, SshError } from "./ssh-error";
 import { asksForPassword, listingOf, wasRightForChange, wasRightForRead, type SudoPasswords } from "./sudo";
 import type { Connection } from "./transport";
+import { wayOf } from "./way";
 import { within } from "./within";
 
 export interface NodeLinkParts {
@@ -61,6 +62,9 @@ interface Made {
   /** Open ones; what they carry may change the cluster. */
   readonly streams: Set<Duplex>;
 }
+
+/** Gives the open connection, or makes one; rejects where it is not one that may be used. */
+type Open = () => Promise<Made>;
 
 interface Identity {
   readonly roundTripMs: number;
@@ -164,13 +168,14 @@ export function createNodeLink(parts: NodeLinkParts): NodeLink {
 
   /** Sends a script on a session of its own. Rejects only before it was written to the channel. */
   async function send(
+    openBy: Open,
     limits: Limits,
     script: (nonce: string) => string,
     password?: (attempt: number) => Promise<string | null>,
   ): Promise<Output> {
     const startedAtMs = parts.clock.monotonicMs();
     const { channel, made } = await within(parts.node, limits.deadlineMs, async (signal) => {
-      const made = await open();
+      const made = await openBy();
       return { channel: await made.sessions.open(signal), made };
     });
     const nonce = parts.newNonce();
@@ -199,22 +204,22 @@ export function createNodeLink(parts: NodeLinkParts): NodeLink {
   }
 
   /** A read may be sent again: first as it stands, and with a ticket where sudo wants a password for it. */
-  async function run(command: Command, limits: Limits): Promise<Output> {
-    await within(parts.node, limits.deadlineMs, open);
+  async function run(openBy: Open, command: Command, limits: Limits): Promise<Output> {
+    await within(parts.node, limits.deadlineMs, openBy);
     const line = commandLine(command, known());
-    if (!needsSudo(command, known())) return send(limits, (nonce) => framedRun(line, command.stdin, nonce));
+    if (!needsSudo(command, known())) return send(openBy, limits, (nonce) => framedRun(line, command.stdin, nonce));
     if (!sudoWantsPassword) {
-      const output = await send(limits, (nonce) => framedRun(line, command.stdin, nonce));
+      const output = await send(openBy, limits, (nonce) => framedRun(line, command.stdin, nonce));
       if (!asksForPassword(output.stderr)) return output;
       sudoWantsPassword = true;
     }
     const sudo = { listing: listingOf(command) };
     const framedBy = (nonce: string): string => framedRun(line, command.stdin, nonce, sudo);
-    return viaSudo((password) => send(limits, framedBy, password), wasRightForRead);
+    return viaSudo((password) => send(openBy, limits, framedBy, password), wasRightForRead);
   }
 
-  async function runDurably(id: string, command: Command, limits: Limits): Promise<DurableState> {
-    await within(parts.node, limits.deadlineMs, open);
+  async function runDurably(openBy: Open, id: string, command: Command, limits: Limits): Promise<DurableState> {
+    await within(parts.node, limits.deadlineMs, openBy);
     const login = known();
     const isViaSudo = needsSudo(command, login);
     const line = commandLine(command, login);
@@ -223,54 +228,69 @@ export function createNodeLink(parts: NodeLinkParts): NodeLink {
     const claim = (nonce: string): string =>
       claimScript({ id, command, line, limits, nonce, viaSudo: isViaSudo, base });
     const stateAfter = async (password?: (attempt: number) => Promise<string | null>): Promise<DurableState> =>
-      readState(parts.node, await send(waited, claim, password), login.account, command);
+      readState(parts.node, await send(openBy, waited, claim, password), login.account, command);
     return isViaSudo ? viaSudo(stateAfter, wasRightForChange) : stateAfter();
   }
 
-  async function ask(act: "report" | "withdraw" | "cancel", id: string): Promise<DurableState> {
-    await within(parts.node, askLimits.deadlineMs, open);
+  async function ask(openBy: Open, act: "report" | "withdraw" | "cancel", id: string): Promise<DurableState> {
+    await within(parts.node, askLimits.deadlineMs, openBy);
     const { account, isRoot } = known();
-    const output = await send(askLimits, (nonce) => askScript(act, id, baseOf(isRoot), nonce));
+    const output = await send(openBy, askLimits, (nonce) => askScript(act, id, baseOf(isRoot), nonce));
     return readState(parts.node, output, account, null);
   }
 
+  async function openOnly(way: string): Promise<Made> {
+    const made = await open();
+    const after = wayOf(made.connection.login);
+    if (after !== way) throw new SshError("way-changed", parts.node, { before: way, after });
+    return made;
+  }
+
+  function accessBy(openBy: Open): NodeAccess {
+    return {
+      node: parts.node,
+      state: () => state,
+      transport: () => {
+        const how = parts.transport();
+        return how === null ? null : { how, isOpen: current !== null };
+      },
+      login: () => current?.connection.login ?? null,
+      by: (way) => accessBy(() => openOnly(way)),
+      ready: async () => void (await openBy()),
+      read: (script, limits) =>
+        within(parts.node, limits.deadlineMs, async (signal) => {
+          const { sessions } = await openBy();
+          signal.throwIfAborted();
+          return sessions.read(script, limits);
+        }),
+      shown: (command) => commandLine(command, known()),
+      run: (command, limits) => run(openBy, command, limits),
+      runDurably: (id, command, limits) => runDurably(openBy, id, command, limits),
+      reattach: (id) => ask(openBy, "report", id),
+      withdraw: (id) => ask(openBy, "withdraw", id),
+      cancel: (id) => ask(openBy, "cancel", id),
+      dial: (target, limits) =>
+        within(
+          parts.node,
+          limits.deadlineMs,
+          async () => {
+            const { connection, streams } = await openBy();
+            const stream = await connection.dial(target, limits.deadlineMs);
+            streams.add(stream);
+            stream.once("close", () => streams.delete(stream));
+            return stream;
+          },
+          // A stream that nobody listens to would end this process with its error when the link is lost.
+          (late) => void late.destroy(),
+        ),
+    };
+  }
+
+  const anyWay = accessBy(open);
   return {
-    node: parts.node,
-    state: () => state,
-    transport: () => {
-      const how = parts.transport();
-      return how === null ? null : { how, isOpen: current !== null };
-    },
-    login: () => current?.connection.login ?? null,
-    ready: async () => void (await open()),
-    read: (script, limits) => {
-      if (current !== null) return current.sessions.read(script, limits);
-      return within(parts.node, limits.deadlineMs, async (signal) => {
-        const { sessions } = await open();
-        signal.throwIfAborted();
-        return sessions.read(script, limits);
-      });
-    },
-    shown: (command) => commandLine(command, known()),
-    run,
-    runDurably,
-    reattach: (id) => ask("report", id),
-    withdraw: (id) => ask("withdraw", id),
-    cancel: (id) => ask("cancel", id),
-    dial: (target, limits) =>
-      within(
-        parts.node,
-        limits.deadlineMs,
-        async () => {
-          const { connection, streams } = await open();
-          const stream = await connection.dial(target, limits.deadlineMs);
-          streams.add(stream);
-          stream.once("close", () => streams.delete(stream));
-          return stream;
-        },
-        // A stream that nobody listens to would end this process with its error when the link is lost.
-        (late) => void late.destroy(),
-      ),
+    ...anyWay,
+    // The usual read costs no promise and no timer more than the shell's own.
+    read: (script, limits) => (current === null ? anyWay.read(script, limits) : current.sessions.read(script, limits)),
     suspect: async () => {
       failures = 0;
       retryAtMs = 0;

@@ -48,6 +48,7 @@ export const sshErrorKinds = [
   "state-unwritable",
   "tool-missing",
   "withdrawn",
+  "way-changed",
   "sudo-password-missing",
   "sudo-password-wrong",
   "sudo-not-allowed",

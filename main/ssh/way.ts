@@ -11,7 +11,9 @@ export interface Way {
 /** A config that was changed since does not move a connection that is open, and what is sent goes over that. */
 export async function reachedAs(node: NodeAccess, resolve: () => Promise<ResolvedLogin>): Promise<Way> {
   const open = node.login();
-  const login = open ?? (await resolve());
-  const hops = [...login.jumps, login].map(({ user, hostName, port }) => `${user}@${hostName}:${port}`);
-  return { way: hops.join(" > "), isOpen: open !== null };
+  return { way: wayOf(open ?? (await resolve())), isOpen: open !== null };
+}
+
+export function wayOf(login: ResolvedLogin): string {
+  return [...login.jumps, login].map(({ user, hostName, port }) => `${user}@${hostName}:${port}`).join(" > ");
 }

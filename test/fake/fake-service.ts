@@ -168,7 +168,7 @@ export function fakeService(clock: FakeClock, switches: Switches): FakeService {
       account: () => "root",
       recall: (id) =>
         Promise.resolve(service.memories.get(id) ?? { kind: "unknown", reason: sentence("fake/link-lost") }),
-      perform: (_id, _node, effect, shown) => {
+      perform: (_id, { shown }, effect) => {
         const line = lineOf(effect);
         if (line !== shown) return Promise.resolve({ kind: "not-sent", reason: sentence("fake/not-as-shown") });
         const fault = service.faults.get(line) ?? "none";

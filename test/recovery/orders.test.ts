@@ -43,11 +43,11 @@ function lay(steps: readonly FakeStep[]): Table {
     perform: (...sent: Parameters<typeof perform>): Promise<Performed> =>
       new Promise((resolve, reject) => {
         table.pending = {
-          line: sent[3],
+          line: sent[1].shown,
           settle: (fault) => {
             table.pending = null;
-            service.faults.set(sent[3], fault);
-            if (fault === "lost-without-effect" || fault === "zero-without-effect") table.lost = sent[3];
+            service.faults.set(sent[1].shown, fault);
+            if (fault === "lost-without-effect" || fault === "zero-without-effect") table.lost = sent[1].shown;
             perform(...sent).then(resolve, reject);
           },
         };
