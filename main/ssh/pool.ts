@@ -19,7 +19,7 @@ export interface AccessParts {
   readonly clock: Clock;
   /** 0 to 1, for the jitter of reconnects. */
   readonly random: () => number;
-  /** 32 hexadecimal digits nobody can foresee. */
+  /** A UUID nobody can foresee: nothing that a node says can pass for the mark that ends an answer. */
   readonly newNonce: () => string;
   readonly asker: Asker;
   readonly hostKeys: HostKeyCheck;
