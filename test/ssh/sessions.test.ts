@@ -6,6 +6,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { createBackoff } from "../../main/ssh/backoff";
 import { createSessions } from "../../main/ssh/sessions";
+import { SshError } from "../../main/ssh/ssh-error";
 import type { ShellProcess } from "../../main/ssh/shell-process";
 import type { Connection, ShellChannel } from "../../main/ssh/transport";
 import { fakeClock } from "../fake/fake-clock";
@@ -73,6 +74,52 @@ it("tries a shell that it cannot end ever more seldom, however often it reads, a
     expect(await triedAfter(0)).toBe(true);
   } finally {
     hung.kill("SIGKILL");
+    sessions.close();
+  }
+});
+
+it("counts a try for which no session was to be had, unless the connection was lost", async () => {
+  const clock = fakeClock();
+  let opened = 0;
+  let listener = (_error: SshError): void => undefined;
+  let isLosing = false;
+  const connection: Connection = {
+    login: loginTo(1),
+    certifiedUntil: null,
+    openShell: () => {
+      opened += 1;
+      if (opened === 1) return Promise.resolve(shellHere(""));
+      const none = new SshError("silent", "node", { stage: "ssh/stage.channel" });
+      if (isLosing) listener(none);
+      return Promise.reject(none);
+    },
+    dial: () => Promise.reject(new Error("nothing is dialled")),
+    onLost: (listening) => ((listener = listening), () => undefined),
+    close: () => undefined,
+  };
+  const endings = createBackoff(clock, { firstMs: 1_000, longestMs: 4_000 });
+  const sessions = createSessions(connection, {
+    node: "node",
+    clock,
+    newNonce: () => randomBytes(16).toString("hex"),
+    abandoned: new Set<ShellProcess>([{ bootId: "another", pid: 1, startTicks: 1 }]),
+    endings,
+    onExhausted: () => undefined,
+  });
+  const triesAfter = async (ms: number): Promise<number> => {
+    clock.pass(ms);
+    const before = Math.max(1, opened);
+    await sessions.read(":", { deadlineMs: 60_000, maxBytes: 1_000 });
+    for (let still = 0; still < 5; still += 1) await turn();
+    return opened - before;
+  };
+  try {
+    const tries: number[] = [];
+    for (const ms of [0, 0, 999, 1, 1_999, 1]) tries.push(await triesAfter(ms));
+    expect(tries).toEqual([1, 0, 0, 1, 0, 1]);
+    isLosing = true;
+    expect([await triesAfter(4_000), endings.isDue()]).toEqual([1, true]);
+  } finally {
     sessions.close();
   }
 });
