@@ -6,6 +6,8 @@ export interface Holder {
   readonly host: string;
   /** Of the machine, whatever it is called; null where it has none, or an earlier version wrote the lock. */
   readonly machine: string | null;
+  /** Of the machine's start, which no other machine has; null where the system does not say, or an earlier version wrote the lock. */
+  readonly boot: string | null;
   readonly pid: number;
   readonly startedAt: string | null;
   /** Tells two holders in one process apart. */
@@ -25,6 +27,7 @@ export function takeLock(path: string, token: string): Lock {
   const self: Holder = {
     host: hostname(),
     machine: machineId(),
+    boot: bootId(),
     pid: process.pid,
     startedAt: startOf(process.pid),
     token,
@@ -84,10 +87,10 @@ function textOf(path: string): string | null {
 
 function holderIn(text: string): Holder | null {
   try {
-    const { host, machine, pid, startedAt, token } = JSON.parse(text) as Partial<Holder>;
+    const { host, machine, boot, pid, startedAt, token } = JSON.parse(text) as Partial<Holder>;
     const textOr = (value: unknown): string | null => (typeof value === "string" ? value : null);
     return typeof host === "string" && typeof pid === "number" && typeof token === "string"
-      ? { host, machine: textOr(machine), pid, startedAt: textOr(startedAt), token }
+      ? { host, machine: textOr(machine), boot: textOr(boot), pid, startedAt: textOr(startedAt), token }
       : null;
   } catch (error) {
     if (error instanceof SyntaxError) return null;
@@ -108,15 +111,23 @@ function isThere(holder: Holder): boolean {
   return now === null ? process.platform !== "linux" : startedAt === null || now === startedAt;
 }
 
-/** A machine keeps its id when it is named anew, as by DHCP. */
-function isElsewhere({ host, machine }: Holder): boolean {
+/**
+ * A machine may be named anew, as by DHCP, and keeps its id; but machines cloned from one image share theirs, and may share a home. Under
+ * another name it is this one only where the start is the same as well.
+ */
+function isElsewhere({ host, machine, boot }: Holder): boolean {
   const here = machineId();
-  return machine === null || here === null ? host !== hostname() : machine !== here;
+  if (host === hostname()) return machine !== null && here !== null && machine !== here;
+  return machine === null || boot === null || machine !== here || boot !== bootId();
 }
 
 /** systemd's id of this installation; an image that was never started says `uninitialized`. */
 function machineId(): string | null {
   return /^[0-9a-f]{32}$/.exec(textOf("/etc/machine-id")?.trim() ?? "")?.[0] ?? null;
+}
+
+function bootId(): string | null {
+  return textOf("/proc/sys/kernel/random/boot_id")?.trim() ?? null;
 }
 
 /**

@@ -75,18 +75,33 @@ describe("a lock", () => {
 });
 
 const machine = existsSync("/etc/machine-id") ? readFileSync("/etc/machine-id", "utf8").trim() : "";
+const bootPath = "/proc/sys/kernel/random/boot_id";
+const boot = existsSync(bootPath) ? readFileSync(bootPath, "utf8").trim() : null;
 
 describe.skipIf(!/^[0-9a-f]{32}$/.test(machine))("a lock of a machine that has an id", () => {
-  it("is taken over when its process is gone, though the machine was named anew since", async () => {
-    const child = await another();
-    const left = { host: "as-dhcp-named-it", machine, pid: child.pid, startedAt: startOf(child.pid ?? 0), token: "x" };
-    writeFileSync(path, JSON.stringify(left));
-    expect(takeLock(path, "one")).toMatchObject({ kind: "busy", by: { host: "as-dhcp-named-it" } });
-    child.kill("SIGKILL");
-    await once(child, "exit");
-    expect(takeLock(path, "one").kind).toBe("held");
-    expect(JSON.parse(readFileSync(path, "utf8"))).toMatchObject({ machine, host: hostname() });
-  });
+  it.skipIf(boot === null)(
+    "is taken over when its process is gone, though the machine was named anew since it started",
+    async () => {
+      const child = await another();
+      const { pid = 0 } = child;
+      const left = { host: "as-dhcp-named-it", machine, boot, pid, startedAt: startOf(pid), token: "x" };
+      writeFileSync(path, JSON.stringify(left));
+      expect(takeLock(path, "one")).toMatchObject({ kind: "busy", by: { host: "as-dhcp-named-it" } });
+      child.kill("SIGKILL");
+      await once(child, "exit");
+      expect(takeLock(path, "one").kind).toBe("held");
+      expect(JSON.parse(readFileSync(path, "utf8"))).toMatchObject({ machine, boot, host: hostname() });
+    },
+  );
+
+  it.each(["3f6c1c56-9d0a-4f0e-8d0f-6a2b7c1d9e10", null])(
+    "is respected under another name when it did not start with this one (%s): machines of one image share their id",
+    (other) => {
+      const left = { host: "its-clone", machine, boot: other, pid: 2 ** 22 + 1, startedAt: null, token: "x" };
+      writeFileSync(path, JSON.stringify(left));
+      expect(takeLock(path, "one")).toMatchObject({ kind: "busy", by: { host: "its-clone" } });
+    },
+  );
 
   it("is respected when it is another machine's, though that has the same name", () => {
     const left = { host: hostname(), machine: "0".repeat(32), pid: 2 ** 22 + 1, startedAt: null, token: "x" };
