@@ -24,8 +24,8 @@ const deedShape = {
   node: z.string(),
   /** The SSH login it travels through: `user@address:port`, behind those of its jump hosts: `ops@bastion:22 > user@address:port`. */
   reachedAs: z.string(),
-  /** A connection that was open when it was planned went that way; else, and in older runs, it is what the configuration said. */
-  isConnected: z.boolean().default(false),
+  /** A connection that was open when it was planned went that way; else it is what the configuration said. Null: older runs do not tell. */
+  isConnected: z.boolean().nullable().default(null),
   /** The account the command runs as on the node. */
   runsAs: z.string(),
   /** What is sent, byte for byte: the script of a command, or the SQL statements. */

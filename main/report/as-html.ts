@@ -235,7 +235,7 @@ function run(page: Page, one: RunRecord): string {
   const steps = one.steps.map(
     (step) =>
       `<li><b>${page.said(step.step.title)}</b> — ${page.word(`report/step.${step.state}`)} · ${at(step.startedAt)} – ${at(step.endedAt)}
-<p class="small">${escape(step.step.node)} · ${step.step.isConnected ? escape(step.step.reachedAs) : page.said(sentence("report/as-configured", { login: step.step.reachedAs }))} · ${escape(step.step.runsAs)}</p><pre>${escape(step.step.shown)}</pre>${step.output === null || step.output === "" ? "" : `<pre>${escape(step.output)}</pre>`}${step.reason === null ? "" : `<p class="missing">${page.said(step.reason)}</p>`}</li>`,
+<p class="small">${escape(step.step.node)} · ${step.step.isConnected === false ? page.said(sentence("report/as-configured", { login: step.step.reachedAs })) : escape(step.step.reachedAs)} · ${escape(step.step.runsAs)}</p><pre>${escape(step.step.shown)}</pre>${step.output === null || step.output === "" ? "" : `<pre>${escape(step.output)}</pre>`}${step.reason === null ? "" : `<p class="missing">${page.said(step.reason)}</p>`}</li>`,
   );
   const facts = {
     operator: one.operator,

@@ -60,7 +60,8 @@ export function Where({
         {node}
       </Badge>
       <Text size="sm" c="dimmed" style={{ overflowWrap: "anywhere" }}>
-        {word(isConnected ? "ui/over" : "ui/over-configured", { login: reachedAs })} · {word("ui/as")} {runsAs}
+        {word(isConnected === false ? "ui/over-configured" : "ui/over", { login: reachedAs })} · {word("ui/as")}{" "}
+        {runsAs}
       </Text>
     </Group>
   );

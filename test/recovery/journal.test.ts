@@ -7,7 +7,7 @@ import { systemClock } from "../../main/clock";
 import { openJournal, verifyJournal } from "../../main/recovery/journal";
 import { RecoveryError } from "../../main/recovery/recovery-error";
 import { canMove } from "../../main/recovery/run-state";
-import { runStateSchema } from "../../contract/recovery";
+import { planStepSchema, runStateSchema } from "../../contract/recovery";
 
 function run(runId: string, state: RunRecord["state"]): RunRecord {
   return {
@@ -86,6 +86,23 @@ describe("the journal", () => {
     appendFileSync(path, "x");
     expect(() => openJournal(path, systemClock)).toThrow(RecoveryError);
   });
+});
+
+it("of a run of an older version says that it is not known whether a connection was open", () => {
+  const step = {
+    title: { code: "t", facts: {} },
+    node: "n1",
+    reachedAs: "ops@n1:22",
+    runsAs: "root",
+    shown: "true",
+    deadlineMs: 1,
+    stillSafe: [],
+    achieved: [],
+    changes: true,
+    undo: { kind: "needless", reason: { code: "r", facts: {} } },
+  };
+  expect(planStepSchema.parse(step).isConnected).toBeNull();
+  expect(planStepSchema.parse({ ...step, isConnected: false }).isConnected).toBe(false);
 });
 
 describe("the states of a run", () => {

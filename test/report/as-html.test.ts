@@ -1,6 +1,8 @@
 import { expect, it } from "vitest";
+import type { PlanStep, RunRecord } from "../../contract/recovery";
 import type { Report } from "../../contract/report";
 import { say } from "../../contract/say";
+import { sentence } from "../../contract/sentence";
 import { catalogues } from "../../main/catalogue";
 import { redisCluster } from "../../main/engine/redis-cluster";
 import { reportAsHtml } from "../../main/report/as-html";
@@ -58,3 +60,51 @@ it("says why runs may be missing where the journal does not tell them all, and d
   expect(html).toContain("journal.log is damaged at line 3");
   expect(html).not.toContain(catalogues.en["report/no-runs"]);
 });
+
+it.each([
+  [true, "ops@n1:22"],
+  [false, "ops@n1:22 (as configured: no connection was open)"],
+  [null, "ops@n1:22"],
+])("says that no connection was open only where that is recorded (%s)", (isConnected, said) => {
+  const step: PlanStep = {
+    title: sentence("etcd/defragment"),
+    node: "n1",
+    reachedAs: "ops@n1:22",
+    isConnected,
+    runsAs: "root",
+    shown: "true",
+    isRemembered: false,
+    deadlineMs: 1,
+    stillSafe: [],
+    achieved: [],
+    changes: true,
+    undo: { kind: "needless", reason: sentence("etcd/defragment") },
+  };
+  const html = reportAsHtml({ ...reportOf("healthy"), runs: [runOf(step)] }, catalogues.en);
+  expect(html).toContain(`<p class="small">n1 · ${said} · root</p>`);
+});
+
+function runOf(step: PlanStep): RunRecord {
+  return {
+    runId: "one",
+    clusterId: "case",
+    clusterName: "healthy",
+    action: "etcd/defragment",
+    target: "n1",
+    risk: "R1",
+    state: "done",
+    fingerprint: "f",
+    operator: "o",
+    reason: "",
+    approvedAt: 1,
+    endedAt: 2,
+    origin: [],
+    goal: [],
+    steps: [{ step, undoes: null, state: "kept", wasSo: false, startedAt: 1, endedAt: 2, output: null, reason: null }],
+    acts: [],
+    verdict: null,
+    undoObstacle: null,
+    needsAcknowledgement: false,
+    acknowledgement: null,
+  };
+}
