@@ -3,6 +3,7 @@ import { assessmentSchema } from "./assessment";
 import { clusterSchema } from "./inventory";
 import { runRecordSchema } from "./recovery";
 import { evidenceDetailSchema } from "./figure";
+import { levelSchema } from "./health";
 import { languageSchema, sentenceSchema } from "./sentence";
 
 export const reportFormatSchema = z.enum(["html", "json"]);
@@ -17,6 +18,9 @@ export const reportSchema = z.object({
   language: languageSchema,
   cluster: clusterSchema,
   assessment: assessmentSchema,
+  /** Of the cluster when the report was made: the level of `assessment` is of when it was read, which may be too long ago to be relied on. */
+  levelNow: levelSchema,
+  isStale: z.boolean(),
   runs: z.array(runRecordSchema),
   /** The digest of the journal's last line: kept outside the desktop it shows a journal that was cut or rewritten. */
   journalHead: z.string(),

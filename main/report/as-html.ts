@@ -6,7 +6,6 @@ import { figureTables } from "../../contract/figure-table";
 import { formatUnit } from "../../contract/format";
 import { explainedBy, worstFirst } from "../../contract/findings";
 import type { Finding, Level, NamedFigure } from "../../contract/health";
-import { isStale, levelNow } from "../../contract/level";
 import type { RunRecord } from "../../contract/recovery";
 import type { Report } from "../../contract/report";
 import { say, wordsOf } from "../../contract/say";
@@ -106,25 +105,22 @@ function escape(text: string): string {
 }
 
 function header(page: Page): string {
-  const { assessment, coverage, generatedAt, operator, language } = page.report;
+  const { assessment, coverage, generatedAt, isStale, levelNow, operator, language } = page.report;
   const when = formatUnit(generatedAt, "instant", language);
   const seen = formatUnit(assessment.takenAt, "instant", language);
   const age = formatUnit(generatedAt - assessment.takenAt, "duration", language);
-  const stale = isStale(assessment, generatedAt)
-    ? `<p class="missing">${page.said(sentence("report/stale", { age }))}</p>`
-    : "";
+  const stale = isStale ? `<p class="missing">${page.said(sentence("report/stale", { age }))}</p>` : "";
   const silent =
     coverage.notObserved.length === 0
       ? ""
       : `<p class="missing">${page.said(sentence("report/not-observed", { nodes: coverage.notObserved.join(", ") }))}</p>`;
   const worst = worstFirst(assessment.findings).slice(0, 3);
-  const level = levelNow(assessment, generatedAt);
   const verdict = (of: Level, said: string): string => `<p class="verdict ${of}"><span>${marks[of]}</span> ${said}</p>`;
   // A level that is only the worst of what could be told must not be read without what could not.
   const doubts = sentence("assess/unknowns", { count: assessment.unknowns });
   const unknowns = assessment.unknowns === 0 ? "" : ` ${verdict("unknown", page.said(doubts))}`;
   return `<header><p class="kind">${page.word("report/title")}</p><h1>${escape(assessment.name)}</h1>
-${verdict(level, page.word(`report/level.${level}`))}${unknowns}
+${verdict(levelNow, page.word(`report/level.${levelNow}`))}${unknowns}
 <ul>${worst.map((one) => `<li>${page.said(one)}</li>`).join("")}</ul>
 <p>${page.said(sentence("report/made", { when, operator, seen, observed: coverage.observed, expected: coverage.expected }))}</p>${stale}${silent}</header>`;
 }

@@ -1,6 +1,7 @@
 import type { Assessment } from "../../contract/assessment";
 import type { EvidenceDetail } from "../../contract/figure";
 import type { Cluster } from "../../contract/inventory";
+import { isStale, levelNow } from "../../contract/level";
 import type { RunRecord } from "../../contract/recovery";
 import type { Report } from "../../contract/report";
 import type { Language, Sentence } from "../../contract/sentence";
@@ -31,6 +32,8 @@ export function buildReport(parts: ReportParts): Report {
     language: parts.language,
     cluster: parts.cluster,
     assessment: redactAll(parts.assessment),
+    levelNow: levelNow(parts.assessment, parts.generatedAt),
+    isStale: isStale(parts.assessment, parts.generatedAt),
     runs: redactAll([...parts.runs]),
     journalHead: parts.journalHead,
     journalProblem: parts.journalProblem,

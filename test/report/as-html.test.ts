@@ -6,24 +6,25 @@ import { sentence } from "../../contract/sentence";
 import { catalogues } from "../../main/catalogue";
 import { redisCluster } from "../../main/engine/redis-cluster";
 import { reportAsHtml } from "../../main/report/as-html";
+import { reportAsJson } from "../../main/report/as-json";
+import { buildReport, type ReportParts } from "../../main/report/build-report";
 import { assessCase } from "../engine/judged";
 
-function reportOf(name: string): Report {
+function reportOf(name: string, given: Partial<ReportParts> = {}): Report {
   const assessment = redisCluster.open((opened) => assessCase(opened, name));
-  return {
-    schema: "evenkeel-report/1",
-    generatedAt: 0,
-    operator: "admin",
-    appVersion: "0",
-    language: "en",
+  return buildReport({
     cluster: { clusterId: "case", name, engine: "redis-cluster", nodes: [], members: [], addedAt: 0 },
     assessment: { ...assessment, staleAfterMs: 1_000 },
     runs: [],
     journalHead: "",
     journalProblem: null,
     evidence: [],
-    coverage: { expected: 0, observed: 0, notObserved: [] },
-  };
+    generatedAt: 0,
+    operator: "admin",
+    appVersion: "0",
+    language: "en",
+    ...given,
+  });
 }
 
 it.each([
@@ -38,11 +39,24 @@ it.each([
 });
 
 it("made on old readings does not say that the cluster is well", () => {
-  const html = reportAsHtml({ ...reportOf("healthy"), generatedAt: 90_000 }, catalogues.en);
+  const html = reportAsHtml(reportOf("healthy", { generatedAt: 90_000 }), catalogues.en);
   expect(html).toContain('<p class="verdict unknown"><span>?</span> Unknown</p>');
   expect(html).toContain("too old to be relied on when this report was made: 1 min 30 s,");
   expect(reportAsHtml(reportOf("healthy"), catalogues.en)).toContain("</span> Healthy</p>");
 });
+
+it.each([
+  ["healthy", 0, "ok", false],
+  ["healthy", 90_000, "unknown", true],
+  ["slots-unowned", 90_000, "critical", true],
+])(
+  "for machines says of %s, made %i ms after it was read, that it is %s now",
+  (name, generatedAt, levelNow, isStale) => {
+    const { report } = JSON.parse(reportAsJson(reportOf(name, { generatedAt }))) as { report: Report };
+    expect(report).toMatchObject({ levelNow, isStale });
+    expect(reportAsHtml(report, catalogues.en)).toContain(`<p class="verdict ${levelNow}">`);
+  },
+);
 
 it("names a finding under one that is itself under another", () => {
   const report = reportOf("slots-unowned");
@@ -56,7 +70,7 @@ it("names a finding under one that is itself under another", () => {
 
 it("says why runs may be missing where the journal does not tell them all, and does not say that there were none", () => {
   const journalProblem = { code: "recovery/journal-damaged", facts: { path: "journal.log", line: 3 } };
-  const html = reportAsHtml({ ...reportOf("healthy"), journalProblem }, catalogues.en);
+  const html = reportAsHtml(reportOf("healthy", { journalProblem }), catalogues.en);
   expect(html).toContain("journal.log is damaged at line 3");
   expect(html).not.toContain(catalogues.en["report/no-runs"]);
 });
@@ -80,7 +94,7 @@ it.each([
     changes: true,
     undo: { kind: "needless", reason: sentence("etcd/defragment") },
   };
-  const html = reportAsHtml({ ...reportOf("healthy"), runs: [runOf(step)] }, catalogues.en);
+  const html = reportAsHtml(reportOf("healthy", { runs: [runOf(step)] }), catalogues.en);
   expect(html).toContain(`<p class="small">n1 · ${said} · root</p>`);
 });
 
