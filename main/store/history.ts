@@ -32,20 +32,26 @@ const rings = [
 ] as const;
 const flushEveryMs = rings[0].stepMs;
 const longestMs = Math.max(...rings.map(({ stepMs, slots }) => stepMs * slots));
-const sweepEveryMs = 3_600_000;
+/** Of one flush: the core waits while they are taken out. */
+const sweptAtOnce = 8;
 
 const layout = `
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = NORMAL;
   PRAGMA busy_timeout = 2000;
   CREATE TABLE IF NOT EXISTS series (
-    id INTEGER PRIMARY KEY, cluster TEXT NOT NULL, name TEXT NOT NULL, UNIQUE (cluster, name)
+    id INTEGER PRIMARY KEY, cluster TEXT NOT NULL, name TEXT NOT NULL, newest INTEGER, UNIQUE (cluster, name)
   ) STRICT;
   CREATE TABLE IF NOT EXISTS step (
     series INTEGER NOT NULL, ring INTEGER NOT NULL, slot INTEGER NOT NULL,
     at INTEGER NOT NULL, low REAL NOT NULL, high REAL NOT NULL, total REAL NOT NULL, count INTEGER NOT NULL,
     PRIMARY KEY (series, ring, slot)
   ) STRICT, WITHOUT ROWID;`;
+
+/** The file of an older version did not keep when a series was last seen. */
+const addNewest = `
+  ALTER TABLE series ADD COLUMN newest INTEGER;
+  UPDATE series SET newest = (SELECT max(at) FROM step WHERE step.series = series.id AND ring = ${rings.length - 1});`;
 
 /** A slot of the ring is overwritten by a later step, and added to by the same one. */
 const addToStep = `
@@ -71,8 +77,20 @@ interface Open {
   readonly database: DatabaseSyncInstance;
   readonly addSeries: StatementSyncInstance;
   readonly findSeries: StatementSyncInstance;
+  readonly seeSeries: StatementSyncInstance;
   readonly addToStep: StatementSyncInstance;
   readonly readSteps: StatementSyncInstance;
+  readonly longGone: LongGone;
+}
+
+/**
+ * Series that had not been seen for longer than a ring is when the last of all was seen before this start. Not by the clock, which may be
+ * days ahead or may have stood still with the desktop: by it everything would be long gone.
+ */
+interface LongGone {
+  readonly beforeMs: number;
+  /** One that is seen again is taken out. */
+  readonly ids: Set<number>;
 }
 
 /** Opens the file when it is first needed, so that neither the start nor a machine without the native module waits or fails for it. */
@@ -82,7 +100,6 @@ export function createHistory(parts: HistoryParts): HistoryStore {
   let problem: Sentence | null = null;
   let moved: Sentence | null = null;
   let timer: NodeJS.Timeout | null = null;
-  let sweptAt = -Infinity;
 
   const opened = (): Promise<Open> => {
     opening ??= open(parts, (path) => (moved = sentence("store/history-damaged", { path }))).catch((error: unknown) => {
@@ -106,9 +123,7 @@ export function createHistory(parts: HistoryParts): HistoryStore {
     const batch = noted;
     noted = new Map();
     await attempt((store) => {
-      const isSweepDue = parts.nowMs() - sweptAt >= sweepEveryMs;
-      if (isSweepDue) sweptAt = parts.nowMs();
-      writeAll(store, [...batch.values()], isSweepDue ? sweptAt - longestMs : null);
+      writeAll(store, [...batch.values()]);
       problem = null;
     });
   };
@@ -176,7 +191,7 @@ async function open(parts: HistoryParts, movedAside: (path: string) => void): Pr
   const start = (): Open => {
     const database = new sqlite.DatabaseSync(parts.path);
     try {
-      return prepare(database, parts.maxBytes);
+      return prepare(database, parts);
     } catch (error) {
       database.close();
       throw error;
@@ -191,21 +206,37 @@ async function open(parts: HistoryParts, movedAside: (path: string) => void): Pr
   }
 }
 
-function prepare(database: DatabaseSyncInstance, maxBytes: number): Open {
+function prepare(database: DatabaseSyncInstance, { maxBytes, nowMs }: HistoryParts): Open {
   database.exec(layout);
   const [checked] = database.prepare("PRAGMA quick_check(1)").all() as readonly { quick_check: string }[];
   if (checked?.quick_check !== "ok") throw new Error(`database disk image is malformed: ${checked?.quick_check ?? ""}`);
+  const keepsNewest = database.prepare("SELECT 1 FROM pragma_table_info('series') WHERE name = 'newest'");
+  if (keepsNewest.get() === undefined)
+    inTransaction(database, () => {
+      // Another process may have been first.
+      if (keepsNewest.get() === undefined) database.exec(addNewest);
+    });
   const { page_size: pageBytes } = database.prepare("PRAGMA page_size").get() as { page_size: number };
   database.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(maxBytes / pageBytes))}`);
   return {
     database,
     addSeries: database.prepare("INSERT INTO series (cluster, name) VALUES (?, ?) ON CONFLICT DO NOTHING"),
-    findSeries: database.prepare("SELECT id FROM series WHERE cluster = ? AND name = ?"),
+    findSeries: database.prepare("SELECT id, newest FROM series WHERE cluster = ? AND name = ?"),
+    seeSeries: database.prepare("UPDATE series SET newest = ? WHERE id = ?"),
     addToStep: database.prepare(addToStep),
     readSteps: database.prepare(
       "SELECT at, low, high, total / count AS mean FROM step WHERE series = ? AND ring = ? AND at >= ? ORDER BY at",
     ),
+    longGone: longGoneOf(database, nowMs()),
   };
+}
+
+function longGoneOf(database: DatabaseSyncInstance, nowMs: number): LongGone {
+  // What was seen in the future was seen by a clock that was wrong.
+  const last = database.prepare("SELECT max(newest) AS atMs FROM series WHERE newest <= ?").get(nowMs);
+  const beforeMs = ((last as { atMs: number | null }).atMs ?? 0) - longestMs;
+  const rows = database.prepare("SELECT id FROM series WHERE newest < ?").all(beforeMs) as readonly { id: number }[];
+  return { beforeMs, ids: new Set(rows.map(({ id }) => id)) };
 }
 
 /** SQLite's own words: `file is not a database`, `database disk image is malformed`. */
@@ -225,7 +256,7 @@ function moveAside(path: string, nowMs: number): string {
  * one cluster must not cost the others their points when the file is full. Not by savepoints, because a full file ends the whole
  * transaction. Throws the last problem once everything was tried.
  */
-function writeAll(store: Open, batch: readonly Noted[], sweepBeforeMs: number | null): void {
+function writeAll(store: Open, batch: readonly Noted[]): void {
   const problems: unknown[] = [];
   const tried = (work: () => void, otherwise: (error: unknown) => void): void => {
     try {
@@ -235,7 +266,6 @@ function writeAll(store: Open, batch: readonly Noted[], sweepBeforeMs: number | 
     }
   };
   const failed = (error: unknown): void => void problems.push(error);
-  if (sweepBeforeMs !== null) tried(() => sweep(store, sweepBeforeMs), failed);
   const isKnown = ({ clusterId, series }: Noted): boolean => store.findSeries.get(clusterId, series) !== undefined;
   const known = new Set(batch.filter(isKnown));
   for (const part of [batch.filter((one) => known.has(one)), batch.filter((one) => !known.has(one))])
@@ -247,6 +277,8 @@ function writeAll(store: Open, batch: readonly Noted[], sweepBeforeMs: number | 
             tried(() => write(store, ofSeries), failed);
         },
       );
+  // After what was seen now, which is then no longer among them.
+  tried(() => sweep(store), failed);
   if (problems.length > 0) throw problems.at(-1);
 }
 
@@ -262,9 +294,9 @@ function groupedBy(points: readonly Noted[], keyOf: (one: Noted) => string): Ite
 
 /** All or nothing: a crash in the middle leaves what was there before. */
 function write(store: Open, points: readonly Noted[]): void {
-  inTransaction(store, () => {
+  inTransaction(store.database, () => {
     for (const one of points) {
-      const id = idOf(store, one.clusterId, one.series);
+      const id = seen(store, one);
       rings.forEach(({ stepMs, slots }, ring) => {
         const at = stepOf(one.atMs, stepMs);
         const slot = (at / stepMs) % slots;
@@ -275,33 +307,38 @@ function write(store: Open, points: readonly Noted[]): void {
 }
 
 /** Series whose members or figures are long gone make room for others. */
-function sweep(store: Open, beforeMs: number): void {
-  inTransaction(store, () => {
-    store.database
-      .prepare(
-        "DELETE FROM series WHERE NOT EXISTS (SELECT 1 FROM step WHERE step.series = series.id AND step.at >= ?)",
-      )
-      .run(beforeMs);
-    store.database.exec("DELETE FROM step WHERE series NOT IN (SELECT id FROM series)");
+function sweep({ database, longGone }: Open): void {
+  const ids = [...longGone.ids].slice(0, sweptAtOnce);
+  if (ids.length === 0) return;
+  inTransaction(database, () => {
+    // Another process may have seen it since.
+    const dropSeries = database.prepare("DELETE FROM series WHERE id = ? AND newest < ?");
+    const dropSteps = database.prepare("DELETE FROM step WHERE series = ?");
+    for (const id of ids) if (dropSeries.run(id, longGone.beforeMs).changes > 0) dropSteps.run(id);
   });
+  for (const id of ids) longGone.ids.delete(id);
 }
 
-function inTransaction(store: Open, work: () => void): void {
-  store.database.exec("BEGIN IMMEDIATE");
+function inTransaction(database: DatabaseSyncInstance, work: () => void): void {
+  database.exec("BEGIN IMMEDIATE");
   try {
     work();
-    store.database.exec("COMMIT");
+    database.exec("COMMIT");
   } catch (error) {
     // A full disk may have ended the transaction already.
-    if (store.database.isTransaction) store.database.exec("ROLLBACK");
+    if (database.isTransaction) database.exec("ROLLBACK");
     throw error;
   }
 }
 
-function idOf(store: Open, clusterId: string, series: string): number {
-  const found = store.findSeries.get(clusterId, series) as { id: number } | undefined;
-  if (found !== undefined) return found.id;
-  return Number(store.addSeries.run(clusterId, series).lastInsertRowid);
+/** Gives the id of the series, which has a step of the coarsest ring at this time from now on. */
+function seen(store: Open, { clusterId, series, atMs }: Noted): number {
+  const found = store.findSeries.get(clusterId, series) as { id: number; newest: number | null } | undefined;
+  const id = found?.id ?? Number(store.addSeries.run(clusterId, series).lastInsertRowid);
+  const newest = stepOf(atMs, rings[2].stepMs);
+  if (newest > (found?.newest ?? -Infinity)) store.seeSeries.run(newest, id);
+  store.longGone.ids.delete(id);
+  return id;
 }
 
 function pointsOf(store: Open, clusterId: string, series: string, ring: number, fromMs: number): HistoryPoint[] {

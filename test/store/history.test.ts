@@ -164,28 +164,84 @@ describe("the history of figures", () => {
     await history.close();
   });
 
-  it("drops the series of members that are long gone, and no other", async () => {
-    const series = (): number => {
-      const database = new DatabaseSync(path, { readOnly: true });
-      const { count } = database.prepare("SELECT count(*) AS count FROM series").get() as { count: number };
-      const { steps } = database.prepare("SELECT count(DISTINCT series) AS steps FROM step").get() as { steps: number };
-      database.close();
-      expect(steps).toBe(count);
-      return count;
-    };
+  const dayMs = 24 * hourMs;
+  const seriesCount = (): number => {
+    const database = new DatabaseSync(path, { readOnly: true });
+    const { count } = database.prepare("SELECT count(*) AS count FROM series").get() as { count: number };
+    const { steps } = database.prepare("SELECT count(DISTINCT series) AS steps FROM step").get() as { steps: number };
+    database.close();
+    expect(steps).toBe(count);
+    return count;
+  };
+  /** A start of the app at a time, which reads the clusters twice. */
+  const session = async (atMs: number, clusters: readonly string[]): Promise<void> => {
+    now = atMs;
     const history = openAt();
-    history.note(assessmentAt(start, 1, "gone"));
-    history.note(assessmentAt(start, 1, "there"));
-    await history.flush();
-    expect(series()).toBe(6);
-    for (const day of [7, 9]) {
-      now = start + day * 24 * hourMs;
-      history.note(assessmentAt(now, 1, "there"));
+    for (const afterMs of [0, 10_000]) {
+      for (const cluster of clusters) history.note(assessmentAt(atMs + afterMs, 1, cluster));
       await history.flush();
-      expect([day, series()]).toEqual([day, day < 8 ? 6 : 3]);
     }
-    expect((await history.read("there", [lag], now - 8 * 24 * hourMs, 5_000)).series[0]?.points).toHaveLength(2);
     await history.close();
+  };
+  const pointsOf = async (cluster: string): Promise<number> => {
+    const history = openAt();
+    const read = await history.read(cluster, [lag], now - 8 * dayMs, 5_000);
+    await history.close();
+    return read.series[0]?.points.length ?? 0;
+  };
+
+  it("drops the series of members that are long gone, and no other", async () => {
+    await session(start, ["gone", "there"]);
+    for (const day of [7, 9, 10]) {
+      await session(start + day * dayMs, ["there"]);
+      expect([day, seriesCount()]).toEqual([day, day < 10 ? 6 : 3]);
+    }
+    now += 20_000;
+    expect(await pointsOf("there")).toBe(3);
+  });
+
+  it("keeps the series that comes back at the very start, however long it was gone", async () => {
+    await session(start, ["gone", "there"]);
+    await session(start + 9 * dayMs, ["there"]);
+    await session(start + 10 * dayMs, ["gone", "there"]);
+    now = start + 5 * dayMs;
+    expect(await pointsOf("gone")).toBe(2);
+  });
+
+  it("loses nothing to a desktop's clock that was days ahead at a start, or to an app that was not started for days", async () => {
+    await session(start, ["one", "two"]);
+    for (const ahead of [30 * dayMs, hourMs, 2 * hourMs]) {
+      await session(start + ahead, ["one"]);
+      expect([ahead, seriesCount()]).toEqual([ahead, 6]);
+    }
+    now = start + 2 * hourMs + 20_000;
+    expect(await pointsOf("two")).toBe(1);
+  });
+
+  it("drops a few at each flush, so that nothing waits for it", async () => {
+    await session(
+      start,
+      Array.from({ length: 10 }, (_, at) => `gone ${at}`),
+    );
+    await session(start + 9 * dayMs, ["there"]);
+    const counts: number[] = [];
+    for (let at = 0; at < 3; at += 1) {
+      await session(start + 10 * dayMs + at * hourMs, ["there"]);
+      counts.push(seriesCount());
+    }
+    expect(counts).toEqual([17, 3, 3]);
+  });
+
+  it("goes on with the file of an older version, which did not keep when a series was last seen", async () => {
+    await session(start, ["gone", "there"]);
+    await session(start + 9 * dayMs, ["there"]);
+    const database = new DatabaseSync(path);
+    database.exec("ALTER TABLE series DROP COLUMN newest");
+    database.close();
+    await session(start + 10 * dayMs, ["there"]);
+    expect(seriesCount()).toBe(3);
+    now += 20_000;
+    expect(await pointsOf("there")).toBe(2);
   });
 
   it("moves a damaged file aside, says so once, and begins anew", async () => {
