@@ -78,7 +78,7 @@ export interface Probe<T> {
   readonly ask: Ask;
   readonly deadlineMs?: number;
   readonly maxBytes?: number;
-  /** Asked again no sooner than this; in between the last reading stands, with its own age. 0 or absent: every cycle. */
+  /** Asked again no sooner than this; in between the last reading stands, with its own age; without a value, a minute at most. 0 or absent: every cycle. */
   readonly everyMs?: number;
   /** Dear to the service, and nothing a recovery rests on: left out of the looks that a recovery takes. */
   readonly seldom?: true;

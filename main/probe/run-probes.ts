@@ -18,6 +18,10 @@ export type TakeReadings = (
   which?: "all" | "routine",
 ) => Promise<Readonly<Record<string, Taken>>>;
 
+/** The reason where an answer came that its parser does not know. */
+const unreadable = "probe/unreadable";
+const keptWithoutValueMs = 60_000;
+
 const standardDeadlineMs = 5_000;
 const standardMaxBytes = 4 << 20;
 /** Of a raw answer this much is kept for a person to look at. */
@@ -37,12 +41,22 @@ export function createTakeReadings(parts: TakeParts): TakeReadings {
       const earlier = previous.get(id);
       // A desktop's clock that was set back leaves a reading of the future: its age is not known, so it is read anew.
       const ageMs = parts.clock.nowMs() - (earlier?.reading.evidence.takenAt ?? 0);
-      const isFresh = earlier?.reading.kind === "value" && ageMs >= 0 && ageMs < (probe.everyMs ?? 0);
+      const isFresh = earlier !== undefined && ageMs >= 0 && ageMs < keptMs(earlier.reading, probe.everyMs ?? 0);
       if (which === "routine" && probe.seldom === true) return [name, leftOut(parts, access, id, probe)];
       return [name, isFresh ? earlier : await take(parts, access, id, probe)];
     });
     return Object.fromEntries(await Promise.all(asked));
   };
+}
+
+/**
+ * An answer without a value is as dear to ask again as one with it, so it is kept too, but never for long: what a service could not tell
+ * while it changed its leader is told a moment later. Where no answer came, it is asked again at once.
+ */
+function keptMs(reading: Reading<unknown>, everyMs: number): number {
+  if (reading.kind === "value") return everyMs;
+  const isAnswered = reading.kind === "not-there" || reading.reason.code === unreadable;
+  return isAnswered ? Math.min(everyMs, keptWithoutValueMs) : 0;
 }
 
 function leftOut(parts: TakeParts, access: NodeAccess, id: EvidenceId, probe: Probe<unknown>): Taken {
@@ -103,7 +117,7 @@ export function reasonOf(error: unknown, node: string): Sentence {
   if (error instanceof SshError || error instanceof WireError) return error.sentence;
   if (error instanceof OutcomeUnknown) return error.problem.sentence;
   if (error instanceof ParseError)
-    return sentence("probe/unreadable", { node, what: error.what, line: error.line.slice(0, 200) });
+    return sentence(unreadable, { node, what: error.what, line: error.line.slice(0, 200) });
   return sentence("probe/fault", { node, problem: error instanceof Error ? error.message : String(error) });
 }
 

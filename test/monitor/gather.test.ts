@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { SettingFields } from "../../main/engine/engine";
 import { gather, type Gathered } from "../../main/monitor/gather";
-import type { Probe } from "../../main/probe/probe";
+import { sentence } from "../../contract/sentence";
+import { NotThere, ParseError, type Probe } from "../../main/probe/probe";
 import { createTakeReadings } from "../../main/probe/run-probes";
 import type { Access } from "../../main/ssh/access";
+import { SshError } from "../../main/ssh/ssh-error";
 import { fakeClock } from "../fake/fake-clock";
 
 const count: Probe<string> = { ask: { kind: "read", script: "count" }, everyMs: 30_000, parse: (text) => text };
@@ -79,6 +81,88 @@ describe("what a reading is compared with", () => {
     clock.pass(2_000);
     const after = await gather({ access, take }, engine, members, before);
     expect([before, after].map((one) => valueOf(one.members[0]?.readings.count))).toEqual(["1", "2"]);
+  });
+});
+
+describe("a reading that gave no value", () => {
+  type Counted = Gathered<SettingFields, { readonly count: Probe<string> }>;
+
+  /** One that is asked anew takes the next number. */
+  async function asked(
+    answer: (text: string) => string,
+    passes: readonly number[],
+    everyMs = 30_000,
+  ): Promise<readonly unknown[]> {
+    const clock = fakeClock();
+    let count = 0;
+    const node = {
+      node: "n1",
+      read: () => {
+        const stdout = String((count += 1));
+        return Promise.resolve({ stdout: answer(stdout), stderr: "", tookMs: 1 });
+      },
+      state: () => ({ state: "idle" }),
+    };
+    const access = { node: () => node } as unknown as Access;
+    const take = createTakeReadings({ clock, wire: {} as never });
+    const parse = (text: string): string => {
+      if (text.startsWith("none")) throw new NotThere(sentence("probe/not-told"));
+      if (text.startsWith("odd")) throw new ParseError("the count", text);
+      if (text.startsWith("fault")) throw new Error("a fault of the parser");
+      return text;
+    };
+    const engine = { settings: {}, probes: () => ({ count: { ...probes.count, everyMs, parse } }) };
+    const seen: unknown[] = [];
+    let before: Counted | null = null;
+    for (const passMs of passes) {
+      clock.pass(passMs);
+      const now: Counted = await gather({ access, take }, engine, [{ member: "m", node: "n1", settings: {} }], before);
+      const reading = now.members[0]?.readings.count;
+      seen.push([count, reading?.kind === "value" ? reading.value : reading?.reason.code]);
+      before = now;
+    }
+    return seen;
+  }
+
+  it.each([
+    ["none", "probe/not-told"],
+    ["odd", "probe/unreadable"],
+  ])("is kept as long as a value is, where it is what the node answered (%s)", async (word, code) => {
+    const answer = (number: string): string => (number === "1" ? `${word} ${number}` : number);
+    expect(await asked(answer, [0, 10_000, 10_000, 10_000, 10_000])).toEqual([
+      [1, code],
+      [1, code],
+      [1, code],
+      [2, "2"],
+      [2, "2"],
+    ]);
+  });
+
+  it("is not kept for longer than a minute, however long a value is", async () => {
+    const answer = (number: string): string => (number === "1" ? "none" : number);
+    expect(await asked(answer, [0, 59_000, 1_000, 61_000], 1_800_000)).toEqual([
+      [1, "probe/not-told"],
+      [1, "probe/not-told"],
+      [2, "2"],
+      [2, "2"],
+    ]);
+  });
+
+  it("is asked again at once where no answer came or the fault is not the answer's", async () => {
+    const silent = (number: string): string => {
+      if (number !== "3") throw new SshError("link-lost", "n1", { problem: "it went away" });
+      return number;
+    };
+    expect(await asked(silent, [0, 2_000, 2_000, 2_000])).toEqual([
+      [1, "ssh/link-lost"],
+      [2, "ssh/link-lost"],
+      [3, "3"],
+      [3, "3"],
+    ]);
+    expect(await asked(() => "fault", [0, 2_000])).toEqual([
+      [1, "probe/fault"],
+      [2, "probe/fault"],
+    ]);
   });
 });
 
