@@ -274,11 +274,17 @@ export type Liveness =
       readonly ageMs: number | null;
     });
 
+const startLocks = ["masked", "recovery.conf"] as const;
+/** A unit that is masked, or the file beside which a server of 12 or newer refuses to start. */
+export type StartLock = (typeof startLocks)[number];
+
 interface OnDisk {
   /** The first line of its standby.signal; null where there is no such file. */
   readonly standbyMark: string | null;
   /** The login may not look into the data directory: what is said of files in it is not known. */
   readonly isDirectoryClosed: boolean;
+  /** What keeps it from being started the next time. A recovery.conf in a directory that is closed is not seen. */
+  readonly locks: readonly StartLock[];
   /** Null where the login sees neither a file of Patroni's nor that no Patroni runs on the host. */
   readonly isKeptByPatroni: boolean | null;
 }
@@ -291,8 +297,8 @@ interface OnDisk {
  * an option behind it: only a setting's name and its equals sign tell. There too no file says that Patroni keeps the server: a postmaster that
  * was started as only Patroni does tells it, and a host on which no Patroni runs that it does not.
  */
-function livenessScript(dataDirectory: string): string {
-  return `d=${quote([dataDirectory])}
+export function livenessScript(dataDirectory: string, unitFile: string): string {
+  return `d=${quote([dataDirectory])} unit=${quote([unitFile])}
 signal() { [ ! -e "$d/standby.signal" ] || { mark=; [ -r "$d/standby.signal" ] && read -r mark <"$d/standby.signal"; echo "standby $mark"; }; }
 slot() { slot=; [ ! -r "$d/postgresql.auto.conf" ] || while read -r line; do case $line in primary_slot_name*=*) slot=$line;; esac; done <"$d/postgresql.auto.conf"
  [ -z "$slot" ] || echo "slot \${slot#*=}"; }
@@ -318,6 +324,8 @@ if [ -z "$name" ]; then echo stale; signal; slot
 elif [ "/proc/$pid/cwd" -ef "$d" ] || { [ "$name" = postgres ] && [ ! -e "/proc/$pid/cwd/." ]; }; then read -r line <"/proc/$pid/stat"; echo "running $line"; signal
 else echo stale; signal; slot; fi; fi
 [ ! -e "$d/patroni.dynamic.json" ] || echo patroni
+[ ! -e "$d/recovery.conf" ] || echo recovery.conf
+[ ! "$unit" -ef /dev/null ] || echo masked
 ${uptimeScript}`;
 }
 
@@ -334,7 +342,7 @@ ${uptimeScript}`;
  * slot  'slot_keel_1'
  * ```
  * Then `shut` where the login may not look into the directory, and `patroni` where Patroni keeps the server; after `shut` nothing where that
- * cannot be told, and `no patroni` where none can.
+ * cannot be told, and `no patroni` where none can. `recovery.conf` and `masked` are what keeps it from being started.
  */
 export function parseLiveness(text: string): Liveness {
   const [line = "", ...rest] = text.trim().split("\n");
@@ -342,6 +350,7 @@ export function parseLiveness(text: string): Liveness {
   const onDisk: OnDisk = {
     standbyMark: signal === undefined ? null : signal.replace(/^standby ?/, ""),
     isDirectoryClosed: rest.includes("shut"),
+    locks: startLocks.filter((lock) => rest.includes(lock)),
     isKeptByPatroni: rest.includes("patroni") || (rest.includes("shut") && !rest.includes("no patroni") ? null : false),
   };
   if (line === "absent" || line === "stale") {
@@ -395,6 +404,13 @@ export function postgresqlProbes(site: PostgresqlSite): PostgresqlProbes {
     },
     prepared: sql(preparedStatement, parsePrepared),
     sizes: sql(sizesStatement, parseSizes, sizesEveryMs),
-    liveness: { ask: { kind: "read", script: livenessScript(site.settings.dataDirectory) }, parse: parseLiveness },
+    liveness: {
+      // Where `systemctl mask` puts its link; that of `--runtime` is gone with the next boot and is not looked for.
+      ask: {
+        kind: "read",
+        script: livenessScript(site.settings.dataDirectory, `/etc/systemd/system/${site.settings.control}`),
+      },
+      parse: parseLiveness,
+    },
   };
 }

@@ -1,11 +1,10 @@
 import { sentence, type Sentence } from "../../../../contract/sentence";
 import type { Risk } from "../../../../contract/recovery";
-import { quote } from "../../../ssh/quote";
 import type { RecoveryAction, Step } from "../../engine";
 import { primariesOf, standbysOf, upstreamOf, type Server, type ServersSnapshot } from "../snapshot";
 import { canBeAttested, holds, layoutOf, mayBePrimary, mostAdvanced, serverIn } from "./judges";
 import { regroup, regroupWarnings, regrouped } from "./promotion";
-import { killHungServer, nothingToDo, promote } from "./steps";
+import { killHungServer, lockCommands, nothingToDo, promote } from "./steps";
 
 /** Promotes a standby when the primary is proven gone: its host says that no server runs there, or is made to. */
 export const failover: RecoveryAction<ServersSnapshot> = {
@@ -114,12 +113,8 @@ function namesOf(servers: readonly Server[]): string {
  * down, for what does would also be in the way when it is brought back. A server of 12 or newer refuses to start beside a recovery.conf.
  */
 function mayBeStarted({ member, node, site }: Server, isUnseen: boolean): Sentence {
-  const { control, dataDirectory } = site.settings;
-  const [command, back] =
-    control === "pg_ctl"
-      ? [["touch"], ["rm"]].map((words) => quote([...words, `${dataDirectory}/recovery.conf`]))
-      : ["mask", "unmask"].map((verb) => quote(["systemctl", verb, control]));
-  const facts = { primary: member, node, command: command ?? "", back: back ?? "" };
+  const lock = site.settings.control === "pg_ctl" ? "recovery.conf" : "masked";
+  const facts = { primary: member, node, ...lockCommands(site, lock) };
   return sentence(isUnseen ? "postgresql/warning.starts-when-switched-on" : "postgresql/warning.may-be-started", facts);
 }
 

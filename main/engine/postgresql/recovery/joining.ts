@@ -2,7 +2,7 @@ import { sentence, type Sentence } from "../../../../contract/sentence";
 import type { Claim } from "../../engine";
 import { solePrimary, standbysOf, upstreamOf, usedSlot, type Server, type ServersSnapshot } from "../snapshot";
 import { canBeModel, holds, serverIn, slotOf } from "./judges";
-import { connectionTo, slotNameOf } from "./steps";
+import { connectionTo, lockCommands, slotNameOf } from "./steps";
 
 /** What it takes to make a server a standby of the one primary there is, whatever is done to its data before. */
 export interface Joining {
@@ -38,6 +38,12 @@ export function objectionsToChangeFiles({ liveness, node }: Server): readonly Se
   return liveness.kind === "value" && !liveness.value.isDirectoryClosed
     ? []
     : [sentence("postgresql/files-not-seen", { node })];
+}
+
+/** Somebody keeps it down, as a failover advises: it would not start, and only after its files were changed. */
+export function objectionsToStart({ liveness, member, node, site }: Server): readonly Sentence[] {
+  const locks = liveness.kind === "value" ? liveness.value.locks : [];
+  return locks.map((lock) => sentence("postgresql/kept-down", { member, node, back: lockCommands(site, lock).back }));
 }
 
 /** With its slot the WAL went that the server still needs; made anew the slot would not bring it back, so its data have to be copied. */

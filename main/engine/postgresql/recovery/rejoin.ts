@@ -2,7 +2,14 @@ import { sentence } from "../../../../contract/sentence";
 import type { RecoveryAction } from "../../engine";
 import type { ServersSnapshot } from "../snapshot";
 import { holds, layoutOf } from "./judges";
-import { joiningOf, objectionsToChangeFiles, objectionsToJoin, objectionsToSlot, slotWarnings } from "./joining";
+import {
+  joiningOf,
+  objectionsToChangeFiles,
+  objectionsToJoin,
+  objectionsToSlot,
+  objectionsToStart,
+  slotWarnings,
+} from "./joining";
 import { makeStandby, nothingToDo, provideSlot, startServer } from "./steps";
 
 /** Brings a stopped server back as a standby of the primary there is now. */
@@ -18,7 +25,11 @@ export const rejoin: RecoveryAction<ServersSnapshot> = {
       .filter(({ standing }) => standing.kind === "stopped")
       .map((server) => ({
         target: server.member,
-        objections: [...objectionsToChangeFiles(server), ...objectionsToSlot(snapshot, server)],
+        objections: [
+          ...objectionsToChangeFiles(server),
+          ...objectionsToStart(server),
+          ...objectionsToSlot(snapshot, server),
+        ],
       })),
 
   plan: (snapshot, targetName) => {

@@ -2,6 +2,7 @@ import { sentence } from "../../../../contract/sentence";
 import type { RecoveryAction } from "../../engine";
 import { isStreamingFrom, solePrimary, type ServersSnapshot } from "../snapshot";
 import { holds, layoutOf, serverIn } from "./judges";
+import { objectionsToStart } from "./joining";
 import { nothingToDo, startServer, stopServer } from "./steps";
 
 /** Stops a server that answers and starts it again, in the same role. */
@@ -17,10 +18,12 @@ export const restart: RecoveryAction<ServersSnapshot> = {
       .filter(({ standing }) => standing.kind === "primary" || standing.kind === "standby")
       .map((server) => ({
         target: server.member,
-        objections:
-          server.standing.kind === "standby" && solePrimary(snapshot) === null
+        objections: [
+          ...objectionsToStart(server),
+          ...(server.standing.kind === "standby" && solePrimary(snapshot) === null
             ? [sentence("postgresql/no-sole-primary")]
-            : [],
+            : []),
+        ],
       })),
 
   plan: (snapshot, targetName) => {

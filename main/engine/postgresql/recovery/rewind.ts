@@ -2,7 +2,14 @@ import { sentence, type Sentence } from "../../../../contract/sentence";
 import type { RecoveryAction } from "../../engine";
 import { isLeftOutOf, solePrimary, type Server, type ServersSnapshot } from "../snapshot";
 import { holds, layoutOf } from "./judges";
-import { joiningOf, objectionsToChangeFiles, objectionsToJoin, objectionsToSlot, slotWarnings } from "./joining";
+import {
+  joiningOf,
+  objectionsToChangeFiles,
+  objectionsToJoin,
+  objectionsToSlot,
+  objectionsToStart,
+  slotWarnings,
+} from "./joining";
 import { copyFromPrimary, rewindToPrimary } from "./renew-steps";
 import { checkpoint, nothingToDo, provideSlot, startServer, stopServer } from "./steps";
 
@@ -30,7 +37,11 @@ function renewal(
         .filter((server) => mayNeedIt(snapshot, server))
         .map((server) => ({
           target: server.member,
-          objections: [...objectionsToChangeFiles(server), ...(rewinds ? objectionsToRewind(snapshot, server) : [])],
+          objections: [
+            ...objectionsToChangeFiles(server),
+            ...objectionsToStart(server),
+            ...(rewinds ? objectionsToRewind(snapshot, server) : []),
+          ],
         })),
 
     plan: (snapshot, targetName) => {

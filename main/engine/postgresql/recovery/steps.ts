@@ -1,7 +1,9 @@
 import { sentence } from "../../../../contract/sentence";
 import type { Command } from "../../../ssh/access";
+import { quote } from "../../../ssh/quote";
 import type { Claim, Effect, PlannedSteps, SentCall, Step } from "../../engine";
-import { loginOf } from "../settings";
+import type { StartLock } from "../probes";
+import { loginOf, type PostgresqlSite } from "../settings";
 import { usedSlot, type Server } from "../snapshot";
 import { holds, slotOf } from "./judges";
 
@@ -29,6 +31,21 @@ function stop(server: Server): Effect {
   const { control } = server.site.settings;
   if (control !== "pg_ctl") return { kind: "run", command: { argv: ["systemctl", "stop", control], runAs: "root" } };
   return pgCtl(server, "stop", "-m", "fast", "-w", "-t", "60");
+}
+
+/** What keeps a server down across boots and colleagues, to be run by hand on its node, and what takes it back. */
+export function lockCommands(
+  { settings: { control, dataDirectory } }: PostgresqlSite,
+  lock: StartLock,
+): { readonly command: string; readonly back: string } {
+  switch (lock) {
+    case "masked":
+      return { command: quote(["systemctl", "mask", control]), back: quote(["systemctl", "unmask", control]) };
+    case "recovery.conf": {
+      const file = `${dataDirectory}/recovery.conf`;
+      return { command: quote(["touch", file]), back: quote(["rm", file]) };
+    }
+  }
 }
 
 function statement(server: Server, text: string): SentCall {
