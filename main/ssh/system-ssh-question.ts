@@ -46,18 +46,17 @@ export function questionOf(prompt: string, earlier: number, login: ResolvedLogin
   const passphrase = /^Enter passphrase for (?:key )?'(.+)': ?$/.exec(prompt);
   if (passphrase !== null)
     return secret({ kind: "passphrase", node: login.host, identityFile: passphrase[1] ?? "", attempt });
-  const password = /^(\S+?)@(\S+)'s password: ?$/.exec(prompt);
-  if (password !== null) {
-    const [, user = "", name = ""] = password;
-    return secret({ kind: "password", node: nodeOf(user, name, login, hopsThrough), user, attempt });
-  }
   const served = /^\((\S+)\) ([\s\S]*)$/.exec(prompt);
   const [title, text] = served === null ? ["", prompt] : [served[1] ?? "", served[2] ?? ""];
-  if (served !== null && /^password(?: for \S+)?: ?$/i.test(text)) {
-    const at = title.lastIndexOf("@");
-    const [user, name] = [title.slice(0, at), title.slice(at + 1)];
-    return secret({ kind: "password", node: nodeOf(user, name, login, hopsThrough), user, attempt });
-  }
+  const asking =
+    served === null
+      ? /^(\S+@\S+)'s password: ?$/.exec(prompt)?.[1]
+      : /^password(?: for \S+)?: ?$/i.test(text)
+        ? title
+        : undefined;
+  const hop = asking === undefined ? null : hopOf(asking, login, hopsThrough);
+  // One that names no hop is of another ssh, such as one that a ProxyCommand runs: nothing on this way, and not to be judged by it.
+  if (hop !== null) return secret({ kind: "password", node: hop.host, user: hop.user, attempt });
   return secret({ kind: "prompts", node: login.host, title, instruction: "", prompts: [{ text, echo: false }] });
 }
 
@@ -78,9 +77,26 @@ function nodeAt(address: string, login: ResolvedLogin): string {
   return hop?.host ?? login.host;
 }
 
-/** Who asks for a password is told without its port; of several of one name it is the first that is not logged in. */
-function nodeOf(user: string, name: string, login: ResolvedLogin, hopsThrough: number): string {
+/**
+ * Who asks for a password is told without its port, in lower case, and by some versions cut off: `%.30s@%.128s`. Of several of one name it
+ * is the first that is not logged in; null where it is none.
+ */
+function hopOf(asking: string, login: ResolvedLogin, hopsThrough: number): Pick<ResolvedLogin, "host" | "user"> | null {
+  const at = asking.lastIndexOf("@");
+  const [user, name] = [asking.slice(0, at), asking.slice(at + 1).toLowerCase()];
   const way = [...login.jumps, login];
-  const named = way.filter((hop) => hop.user === user && [hop.hostName, hop.host, hop.hostKeyAlias].includes(name));
-  return (named.find((hop) => way.indexOf(hop) >= hopsThrough) ?? named[0] ?? login).host;
+  const named = way.filter(
+    (hop) =>
+      [hop.user, hop.user.slice(0, 30)].includes(user) &&
+      [hop.hostName, hop.host, hop.hostKeyAlias ?? ""].some(
+        (one) => one.toLowerCase().slice(0, 128) === name.slice(0, 128),
+      ),
+  );
+  const target = areNamesKnown(login) ? null : { host: login.host, user };
+  return named.find((hop) => way.indexOf(hop) >= hopsThrough) ?? named[0] ?? target;
+}
+
+/** Where only ssh itself decides what of the config counts, it may reach a host by another name and as another user than are known here. */
+function areNamesKnown({ needsSystemSsh: need }: ResolvedLogin): boolean {
+  return need?.kind !== "setting" || !(need.keyword === "CanonicalizeHostname" || need.keyword.startsWith("Match "));
 }
