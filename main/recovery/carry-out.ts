@@ -76,11 +76,8 @@ async function carryOutStep(
   }
   if (unsafe !== null && unsafe !== undefined) return halt(parts, live, work, index, "skipped", unsafe);
   // The readings renewed a lost connection, and a configuration that was changed since may have led it to another host.
-  const { way } = await parts.reachedAs(work.cluster, step.node);
-  if (way !== step.reachedAs) {
-    const changed = sentence("recovery/way-changed", { node: step.node, before: step.reachedAs, after: way });
-    return halt(parts, live, work, index, "skipped", changed);
-  }
+  const changed = await otherWay(parts, work.cluster, step);
+  if (changed !== null) return halt(parts, live, work, index, "skipped", sentence("recovery/way-changed", changed));
   // Asked while the readings were taken: the last moment at which nothing was sent.
   if (live.isStopAsked()) {
     const ending = live.run().steps.some(wasSent) ? "stopped" : "refused";
@@ -96,6 +93,16 @@ async function carryOutStep(
     case "answered":
       return judge(parts, live, work, index, redact(performed.output), performed.problem, performed.problem !== null);
   }
+}
+
+/** The approved way to a step's node and the one it is reached by now; null where they are the same. */
+async function otherWay(
+  parts: CarryOutParts,
+  cluster: Cluster,
+  { node, reachedAs }: SentStep,
+): Promise<{ readonly node: string; readonly before: string; readonly after: string } | null> {
+  const { way } = await parts.reachedAs(cluster, node);
+  return way === reachedAs ? null : { node, before: reachedAs, after: way };
 }
 
 /** A performer that throws has said nothing of what became of the bytes. */
@@ -125,6 +132,12 @@ async function judge(
   let missing: Sentence;
   do {
     const seen = await judged(parts, work.cluster, [step.achieved]);
+    // The readings may have come by a connection made anew to another host, where the same effect proves nothing.
+    const elsewhere = await otherWay(parts, work.cluster, step);
+    if (elsewhere !== null) {
+      const unjudged = problem ?? sentence("recovery/judged-elsewhere", elsewhere);
+      return halt(parts, live, work, index, "unknown", unjudged, null, output);
+    }
     const reason = seen.kind === "unread" ? seen.reason : (seen.missing[0] ?? null);
     if (reason === null) {
       change(live, index, { state: "kept", endedAt: parts.clock.nowMs(), output, reason: cleaned(problem) });

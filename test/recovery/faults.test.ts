@@ -155,7 +155,7 @@ describe("a way to a node that has changed since it was approved", () => {
   it("is not taken: what follows is not sent, and both ways are named", async () => {
     const here = world(two);
     Object.defineProperty(here.options, "reachedAs", {
-      get: () => (here.service.sends.length === 0 ? "root@n1:22" : "root@other:22"),
+      get: () => (here.told.at(-1)?.steps[0]?.state === "kept" ? "root@other:22" : "root@n1:22"),
     });
     const run = await here.run();
     expect([run.state, run.steps.map(({ state }) => state)]).toEqual(["failed", ["kept", "skipped"]]);
@@ -163,6 +163,18 @@ describe("a way to a node that has changed since it was approved", () => {
       sentence("recovery/way-changed", { node: "n1", before: "root@n1:22", after: "root@other:22" }),
     );
     expect(here.service.sends).toHaveLength(1);
+  });
+
+  it("leaves a step that was sent unknown, whatever is read of the other host", async () => {
+    const here = world(two);
+    Object.defineProperty(here.options, "reachedAs", {
+      get: () => (here.service.sends.length === 0 ? "root@n1:22" : "root@other:22"),
+    });
+    const run = await here.run();
+    expect([run.state, run.steps.map(({ state }) => state)]).toEqual(["in-doubt", ["unknown", "skipped"]]);
+    expect(run.steps[0]?.reason).toEqual(
+      sentence("recovery/judged-elsewhere", { node: "n1", before: "root@n1:22", after: "root@other:22" }),
+    );
   });
 });
 
