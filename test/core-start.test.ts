@@ -1,12 +1,38 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Gives, RequestName, Takes } from "../contract/channels";
+import type { RunRecord } from "../contract/recovery";
 import { runCommand } from "../main/cli/command";
+import { systemClock } from "../main/clock";
 import { createCore } from "../main/core";
 import type { Core } from "../main/core-port";
+import { openJournal } from "../main/recovery/journal";
 import { noKeyStorage } from "../main/store/secrets";
+
+const leftInDoubt: RunRecord = {
+  runId: "left",
+  clusterId: "etcd",
+  clusterName: "etcd",
+  action: "etcd/defragment",
+  target: "etcd",
+  risk: "R1",
+  state: "in-doubt",
+  fingerprint: "f",
+  operator: "operator",
+  reason: "",
+  approvedAt: 1,
+  endedAt: 2,
+  origin: [],
+  goal: [],
+  steps: [],
+  acts: [],
+  verdict: null,
+  undoObstacle: null,
+  needsAcknowledgement: true,
+  acknowledgement: null,
+};
 
 /** What a core starts from may be damaged, or of another version; what is not of that file goes on all the same. */
 describe("the start of the core", () => {
@@ -35,7 +61,7 @@ describe("the start of the core", () => {
       shell: {
         keyStorage: noKeyStorage,
         chooseSavePath: () => Promise.resolve(null),
-        chooseOpenPath: () => Promise.resolve(null),
+        chooseOpenPath: () => Promise.resolve(join(directory, "hosts.conf")),
       },
       sshConfigPath: join(directory, "ssh_config"),
       interactive: false,
@@ -87,6 +113,44 @@ describe("the start of the core", () => {
     expect(await ask("recovery:runs", { clusterId: "etcd" })).toEqual([]);
     const { code, out } = await evenkeel("check", "etcd");
     expect([code, out[0]]).toEqual([3, expect.stringMatching(/^EVENKEEL UNKNOWN - etcd: /)]);
+  });
+
+  it("refuses what an open run keeps from being done with what to do about the journal, where that keeps it from being settled", async () => {
+    keep("etcd");
+    writeFileSync(join(directory, "hosts.conf"), "Host etcd\n  HostName 127.0.0.1\n");
+    const journal = openJournal(join(directory, "journal.log"), systemClock);
+    journal.write(leftInDoubt);
+    journal.close();
+    const clusterId = "etcd";
+    open();
+    const preview = await ask("hosts:preview-import", { format: "ssh-config" });
+    const change = { clusterId, nodes: ["etcd"], change: { user: "ops" } };
+    const importId = preview?.importId ?? "";
+    const codes = async (): Promise<readonly string[]> => {
+      const replies = [
+        await core?.handle("logins:change", change),
+        await core?.handle("hosts:accept-import", { importId }),
+        await core?.handle("cluster:forget", { clusterId }),
+      ];
+      return replies.map((reply) => (reply?.ok === false ? reply.sentence.code : "done"));
+    };
+    expect(await codes()).toEqual(["request/login-recovering", "request/import-recovering", "request/run-open"]);
+    await close();
+    appendFileSync(join(directory, "journal.log"), "not what was written\n");
+    open();
+    const again = (await ask("hosts:preview-import", { format: "ssh-config" }))?.importId ?? "";
+    expect(again).not.toBe("");
+    const damaged = { ok: false, sentence: { code: "recovery/journal-damaged", facts: { line: 2 } } };
+    expect(await core?.handle("logins:change", change)).toMatchObject(damaged);
+    expect(await core?.handle("hosts:accept-import", { importId: again })).toMatchObject(damaged);
+    expect(await core?.handle("cluster:forget", { clusterId })).toMatchObject(damaged);
+    expect(await core?.handle("recovery:acknowledge", { runId: "left", note: "seen" })).toMatchObject(damaged);
+    await close();
+    // The app settles it, so the command line goes on telling to wait for that.
+    open(false);
+    expect(await core?.handle("logins:change", change)).toMatchObject({
+      sentence: { code: "request/login-recovering" },
+    });
   });
 
   it("reads on where the journal cannot be opened at all", async () => {

@@ -90,6 +90,15 @@ export function createHandlers(parts: HandlerParts): CoreHandlers {
   };
   const recovering = (): Cluster | null =>
     parts.inventory.read().find(({ clusterId }) => parts.runner.isUnderWay(clusterId)) ?? null;
+  /** What to do about an open run comes to nothing where the journal keeps the app from it; the command line leaves it to the app anyway. */
+  const refusalBy = (open: Cluster, code: string): RequestError => {
+    const barred = parts.core.mayRecover ? parts.runner.barred() : null;
+    return new RequestError("refused", barred ?? sentence(code, { name: open.name }));
+  };
+  const refuseWhileRecovering = (code: string): void => {
+    const open = recovering();
+    if (open !== null) throw refusalBy(open, code);
+  };
   let followed = { hosts: parts.hosts.read(), clusters: parts.inventory.read() };
   /** Nodes get links to where their names point now, also when another process imported or changed a login; never under a recovery. */
   const followHosts = (): void => {
@@ -115,7 +124,7 @@ export function createHandlers(parts: HandlerParts): CoreHandlers {
         aliases: async () => listHosts(await parts.config()).map(({ alias }) => alias),
       }),
     newId: randomUUID,
-    recovering,
+    refuseWhileRecovering: () => refuseWhileRecovering("request/import-recovering"),
     changed: followHosts,
   });
 
@@ -143,8 +152,7 @@ export function createHandlers(parts: HandlerParts): CoreHandlers {
     },
     "cluster:forget": async ({ clusterId }) => {
       const cluster = clusterOf(clusterId);
-      if (parts.runner.isUnderWay(clusterId))
-        throw new RequestError("refused", sentence("request/run-open", { name: cluster.name }));
+      if (parts.runner.isUnderWay(clusterId)) throw refusalBy(cluster, "request/run-open");
       parts.inventory.update((now) => now.filter((one) => one.clusterId !== clusterId));
       parts.monitor.remove(clusterId);
       await parts.history.forget(clusterId);
@@ -193,7 +201,9 @@ export function createHandlers(parts: HandlerParts): CoreHandlers {
     "host-key:replace": (replacement) => parts.hostKeys.replace(replacement),
     "logins:read": ({ clusterId }) => Promise.resolve(clusterOf(clusterId).nodes),
     "logins:change": ({ clusterId, ...asked }) => {
-      const changed = changeLogins(parts.inventory, clusterOf(clusterId), asked, recovering);
+      const changed = changeLogins(parts.inventory, clusterOf(clusterId), asked, () =>
+        refuseWhileRecovering("request/login-recovering"),
+      );
       followHosts();
       // What the new logins show is announced when it was read; the answer does not wait for it.
       if (parts.core.watch) for (const one of changed) parts.monitor.refreshSoon(one.clusterId);

@@ -20,8 +20,8 @@ export interface ImportParts {
   readonly choosePath: () => Promise<string | null>;
   readonly read: (path: string, format: ImportFormat | null) => Promise<ReadFile>;
   readonly newId: () => string;
-  /** The cluster with a recovery that is owed an answer. */
-  readonly recovering: () => Cluster | null;
+  /** Throws RequestError while a recovery anywhere is owed an answer. */
+  readonly refuseWhileRecovering: () => void;
   /** Hosts may be reached otherwise from now on. */
   readonly changed: () => void;
 }
@@ -56,9 +56,7 @@ export function createImportDesk(parts: ImportParts): ImportDesk {
       if (shown?.preview.importId !== importId) throw new RequestError("not-found", sentence("request/import-gone"));
       const { preview, found } = shown;
       const { added, changed, gone, unchangedCount } = preview;
-      const recovering = parts.recovering();
-      if (recovering !== null)
-        throw new RequestError("refused", sentence("request/import-recovering", { name: recovering.name }));
+      parts.refuseWhileRecovering();
       parts.hosts.update((now) => {
         const difference = differenceOf(now, found, preview.path);
         if (JSON.stringify(difference) !== JSON.stringify({ added, changed, gone, unchangedCount }))

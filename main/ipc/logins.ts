@@ -27,12 +27,11 @@ export function changeLogins(
   inventory: Document<Cluster[]>,
   cluster: Cluster,
   { nodes, change }: { readonly nodes: readonly string[]; readonly change: LoginChange },
-  recovering: () => Cluster | null,
+  refuseWhileRecovering: () => void,
 ): readonly Cluster[] {
   const unknown = nodes.find((name) => !cluster.nodes.some(({ node }) => node === name));
   if (unknown !== undefined) throw new RequestError("not-found", sentence("request/node-unknown", { node: unknown }));
-  const busy = recovering();
-  if (busy !== null) throw new RequestError("refused", sentence("request/login-recovering", { name: busy.name }));
+  refuseWhileRecovering();
   const now = inventory.update((clusters) =>
     clusters.map((one) => ({
       ...one,

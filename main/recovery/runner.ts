@@ -40,6 +40,8 @@ export interface Runner {
   openRun(clusterId: string): RunRecord | null;
   /** From the moment a plan is approved, before its run is in the journal, until nothing of it is open: nobody's login may change its way. */
   isUnderWay(clusterId: string): boolean;
+  /** Why this process may not recover, nor settle or acknowledge what was left; null where it may. */
+  barred(): Sentence | null;
   /** Stands for the whole journal. */
   journalHead(): string;
   /** Why the journal does not tell all runs; null when it does. */
@@ -242,6 +244,7 @@ export function createRunner(parts: RunnerParts): Runner {
     },
     acknowledge: (runId, note) => {
       const run = runNamed(runId);
+      if (barred !== null) throw new RecoveryError("refused", barred);
       if (run.endedAt === null) throw new RecoveryError("refused", sentence("recovery/not-ended"));
       const acts = [...run.acts, act("acknowledged", note)];
       return write({ ...run, needsAcknowledgement: false, acknowledgement: note, acts });
@@ -249,6 +252,7 @@ export function createRunner(parts: RunnerParts): Runner {
     runs: runsOf,
     openRun,
     isUnderWay: (clusterId) => beginning.has(clusterId) || openRun(clusterId) !== null,
+    barred: () => barred,
     journalHead: () => journal.head(),
     journalProblem: () => journal.problem(),
     dropPlans: () => plans.clear(),
