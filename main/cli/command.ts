@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { randomUUID } from "node:crypto";
 import type { Assessment } from "../../contract/assessment";
+import type { Damage } from "../../contract/damage";
 import type { Gives, RequestName, Takes } from "../../contract/channels";
 import { importFormatSchema } from "../../contract/hosts";
 import { worstFirst } from "../../contract/findings";
@@ -48,6 +49,7 @@ const options = {
   head: { type: "string" },
   as: { type: "string" },
   accept: { type: "boolean", default: false },
+  "damage-seen": { type: "boolean", default: false },
   help: { type: "boolean", short: "h", default: false },
   version: { type: "boolean", default: false },
 } as const;
@@ -102,9 +104,10 @@ export async function runCommand(argv: readonly string[], given: CommandParts): 
   core.onEvent((name, payload) => {
     if (name === "question:raised") void answerQuestion(core, payload as Question, accepted, parts, tell);
   });
-  const context: Context = { core, parts, tell, language };
+  const context: Context = { core, parts, tell, language, directory };
   try {
-    for (const damage of await ask(context, "damage:read", undefined)) parts.err(tell(damage.sentence));
+    const damages = await ask(context, "damage:read", undefined);
+    for (const damage of damages) parts.err(tell(damage.sentence));
     switch (command) {
       case "add":
         return await add(context, subject, parsed.values.name, parsed.values.transport ?? "auto");
@@ -118,7 +121,7 @@ export async function runCommand(argv: readonly string[], given: CommandParts): 
       case "import":
         return await importHosts(context, subject, parsed.values.as ?? null, parsed.values.accept);
       default:
-        return await list(context);
+        return await list(context, parsed.values["damage-seen"] ? damages : []);
     }
   } catch (error) {
     if (error instanceof Stop) return 3;
@@ -171,6 +174,7 @@ interface Context {
   readonly parts: CommandParts;
   readonly tell: (one: Sentence) => string;
   readonly language: Language;
+  readonly directory: string;
 }
 
 async function ask<N extends RequestName>(
@@ -293,10 +297,13 @@ async function clusterNamed(context: Context, name: string): Promise<string> {
     (one) => one.name === name || one.clusterId === name,
   );
   if (cluster !== undefined) return cluster.clusterId;
-  // What is not known of a damaged inventory may have been in it.
-  const damage = (await ask(context, "damage:read", undefined)).find(({ file }) => file === "inventory.json");
-  const reason = damage?.sentence ?? sentence("request/cluster-unknown", { cluster: name });
-  context.parts.out(`EVENKEEL UNKNOWN - ${context.tell(reason)}`);
+  const { directory, parts, tell } = context;
+  const unknown = tell(sentence("request/cluster-unknown", { cluster: name }));
+  // What is not known of a damaged inventory may have been in it, until one is written again.
+  const damage = (await ask(context, "damage:read", undefined)).find(
+    ({ file }) => file === "inventory.json" && !existsSync(join(directory, file)),
+  );
+  parts.out(`EVENKEEL UNKNOWN - ${damage === undefined ? unknown : joined(unknown, tell(damage.sentence))}`);
   throw new Stop();
 }
 
@@ -356,7 +363,8 @@ async function report(
   return 0;
 }
 
-async function list(context: Context): Promise<number> {
+async function list(context: Context, seen: readonly Damage[]): Promise<number> {
+  for (const { damageId } of seen) await ask(context, "damage:acknowledge", { damageId });
   for (const cluster of await ask(context, "fleet:read", undefined))
     context.parts.out(`${cluster.name}\t${cluster.engine}\t${cluster.memberCount}`);
   return 0;
