@@ -1,7 +1,7 @@
 /** `'it''s'`, `"a\"b"`, `\"in JSON within JSON\"`, or what goes on to the next space or quote. */
 const value = String.raw`(?:''[^']*''|'(?:[^'\\]|\\.)*'|\\"(?:(?!\\").)*\\"|"(?:[^"\\]|\\.)*"|[^\s'"\\]+)`;
 /** The last word of a name, as in `PGPASSWORD`, `db_password`, `AWS_SECRET_ACCESS_KEY`; what goes on after it, as in `password_encryption`, is another. */
-const named = String.raw`(?<![\w-])[\w-]{0,64}?(?:password|passwd|passphrase|(?<![a-z])pass|secret|token|(?:api|access|secret)[_-]?key)`;
+const named = String.raw`(?<![\w-])[\w-]{0,64}?(?:password|(?<!no)passwd|passphrase|(?<![a-z])pass|secret|token|(?:api|access|secret)[_-]?key)`;
 
 /** Forms in which secrets turn up in answers of hosts; what follows the name is taken out. */
 const secretForms: readonly RegExp[] = [

@@ -145,8 +145,8 @@ export function createSessions(
   /** Shells that were given up in the middle of a read, on this connection or an earlier one. Never rejects. */
   async function endAbandoned(): Promise<void> {
     isEnding = true;
-    let isLost = false;
-    const stopListening = connection.onLost(() => (isLost = true));
+    const link = { isLost: false };
+    const stopListening = connection.onLost(() => (link.isLost = true));
     try {
       for (const shell of parts.abandoned) {
         const startedAtMs = parts.clock.monotonicMs();
@@ -167,7 +167,7 @@ export function createSessions(
       }
     } catch {
       // No session was to be had. Their reads were told long ago, and nobody waits for their end. A new connection tries at once.
-      if (!isLost) parts.endings.failed();
+      if (!link.isLost) parts.endings.failed();
     } finally {
       stopListening();
       isEnding = false;

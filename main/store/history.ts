@@ -233,8 +233,9 @@ function prepare(database: DatabaseSyncInstance, { maxBytes, nowMs }: HistoryPar
 
 function longGoneOf(database: DatabaseSyncInstance, nowMs: number): LongGone {
   // What was seen in the future was seen by a clock that was wrong.
-  const last = database.prepare("SELECT max(newest) AS atMs FROM series WHERE newest <= ?").get(nowMs);
-  const beforeMs = ((last as { atMs: number | null }).atMs ?? 0) - longestMs;
+  const lastSeen = database.prepare("SELECT max(newest) AS atMs FROM series WHERE newest <= ?");
+  const { atMs } = lastSeen.get(nowMs) as { atMs: number | null };
+  const beforeMs = (atMs ?? 0) - longestMs;
   const rows = database.prepare("SELECT id FROM series WHERE newest < ?").all(beforeMs) as readonly { id: number }[];
   return { beforeMs, ids: new Set(rows.map(({ id }) => id)) };
 }

@@ -38,6 +38,7 @@ it.each([
   'FATAL: password authentication failed for user "rep"',
   "the tokens of the ring: 256",
   "bypass=on",
+  "admin ALL=(root) NOPASSWD: /usr/bin/systemctl stop postgresql@15-main.service",
   "secretary: none",
   "https://example.org:8008/patroni",
   "user@10.0.0.1:/var/lib",

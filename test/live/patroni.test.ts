@@ -461,22 +461,34 @@ left=$(timeout 5 runuser -u postgres -- psql -qAtXc "select pg_logical_emit_mess
   }
   const isFull = (seen: Assessment): boolean => verdict(seen).includes("critical linux/DiskFull");
 
-  /** Reads until it is as wanted, while the disk is filled again whenever a started server has found room for one more file of the log. */
-  async function untilWhileFilling(host: string, wanted: (seen: Assessment) => boolean): Promise<Assessment> {
+  /**
+   * Reads until it is as wanted, while the leader writes its log and the disk is kept full: a server that starts again, or throws old files
+   * of the log away, makes room for the next.
+   */
+  async function untilWhileFull(
+    { first, full }: { readonly first: string; readonly full: string },
+    wanted: (seen: Assessment) => boolean,
+  ): Promise<Assessment> {
     const over = new AbortController();
-    const writing = (async () => {
-      while (!over.signal.aborted) await fillLog(host);
+    const filling = (async () => {
+      while (!over.signal.aborted) {
+        await fillLog(first);
+        await lab.faults.keepDiskFull(full, "/var/lib/postgresql");
+      }
     })();
-    const seen = await console.until(wanted, 90_000).finally(() => over.abort());
-    await writing;
-    return seen;
+    try {
+      return await console.until(wanted, 90_000);
+    } finally {
+      over.abort();
+      await filling;
+    }
   }
 
   it("live: patroni / disk-full: the leader's full disk ends its server while Patroni keeps the leader key, so that nobody takes writes", async () => {
     const first = await wellLeader();
     await fillDisk(first);
-    const seen = await untilWhileFilling(
-      first,
+    const seen = await untilWhileFull(
+      { first, full: first },
       (now) => isFull(now) && own(now).join() === "critical patroni/NoLeader",
     );
     expect(factsOf(seen, "NoLeader")).toEqual({ named: first });
@@ -488,8 +500,8 @@ left=$(timeout 5 runuser -u postgres -- psql -qAtXc "select pg_logical_emit_mess
     const [replica = ""] = others(first);
     await fillDisk(replica);
     const isNamed = (now: Assessment): boolean => verdict(now).some((one) => one.endsWith(" linux/DiskFull"));
-    const seen = await untilWhileFilling(
-      first,
+    const seen = await untilWhileFull(
+      { first, full: replica },
       (now) => isNamed(now) && has("NotStreaming")(now) && leader(now) === first,
     );
     expect(own(seen).filter((one) => one.startsWith("critical"))).toEqual([]);

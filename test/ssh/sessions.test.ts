@@ -81,7 +81,7 @@ it("tries a shell that it cannot end ever more seldom, however often it reads, a
 it("counts a try for which no session was to be had, unless the connection was lost", async () => {
   const clock = fakeClock();
   let opened = 0;
-  let listener = (_error: SshError): void => undefined;
+  let listener = null as ((error: SshError) => void) | null;
   let isLosing = false;
   const connection: Connection = {
     login: loginTo(1),
@@ -90,7 +90,7 @@ it("counts a try for which no session was to be had, unless the connection was l
       opened += 1;
       if (opened === 1) return Promise.resolve(shellHere(""));
       const none = new SshError("silent", "node", { stage: "ssh/stage.channel" });
-      if (isLosing) listener(none);
+      if (isLosing) listener?.(none);
       return Promise.reject(none);
     },
     dial: () => Promise.reject(new Error("nothing is dialled")),

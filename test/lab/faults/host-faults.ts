@@ -16,6 +16,8 @@ export interface HostFaults {
   fullCpu(host: string): void;
   /** Fills a data disk to the last byte; the first disk unless another is named by where it is mounted. */
   fillDisk(host: string, mountedOn?: string): Promise<void>;
+  /** Takes what became free on a filled disk since. */
+  keepDiskFull(host: string, mountedOn?: string): Promise<void>;
   freeDisk(host: string, mountedOn?: string): Promise<void>;
 }
 
@@ -53,6 +55,11 @@ left=$(df -Pk . | awk 'END { print $4 }')
 [ "$left" -lt 8 ] || { echo "$left KiB are still free on ${disk}" >&2; exit 1; }`,
       );
     },
+    keepDiskFull: async (name, mountedOn) =>
+      void (await run(
+        name,
+        `dd if=/dev/zero bs=1k status=none >> ${diskOf(name, mountedOn)}/${filler} 2>/dev/null || true`,
+      )),
     freeDisk: async (name, mountedOn) => void (await run(name, `rm ${diskOf(name, mountedOn)}/${filler}`)),
   };
 }
