@@ -421,12 +421,15 @@ systemd-run -qG --unit=patroni-second --uid=postgres /usr/bin/patroni /etc/patro
     await settle(old);
   });
 
-  /** Writes until one of the three can keep no more of the write-ahead log: not both replicas stream, or the leader is gone. */
+  /**
+   * Writes until one of the three can keep no more of the write-ahead log: not both replicas stream, or the leader is gone. 8 MiB a time:
+   * a server on a full disk first uses up the old files of the log that it keeps to be written over, a few hundred MiB.
+   */
   const fillLog = (host: string): Promise<unknown> =>
     lab.attempt(
       host,
       `cd /; for i in $(seq 150); do
-left=$(timeout 5 runuser -u postgres -- psql -qAtXc "select pg_logical_emit_message(false, 'x', repeat(md5($i::text), 32768)); select count(*) from pg_stat_replication where state = 'streaming'" | tail -1)
+left=$(timeout 5 runuser -u postgres -- psql -qAtXc "select pg_logical_emit_message(false, 'x', repeat(md5($i::text), 262144)); select count(*) from pg_stat_replication where state = 'streaming'" | tail -1)
 [ "$left" = 2 ] || { sleep 0.5; break; }; done`,
     );
   const takesWrites = "cd / && runuser -u postgres -- psql -qAtXc 'select txid_current()'";
