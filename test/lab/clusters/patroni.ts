@@ -64,6 +64,8 @@ bootstrap:
         max_wal_size: 96MB
         min_wal_size: 32MB
         wal_keep_size: 32MB
+        # Old files of the log kept to be written over would let a server go on for ever on a full disk.
+        wal_recycle: 'off'
   initdb: [{encoding: UTF8}, data-checksums]
   pg_hba:
     - local all all peer
