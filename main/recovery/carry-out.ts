@@ -53,7 +53,7 @@ export async function carryOut(parts: CarryOutParts, live: LiveRun, work: Work):
     if (!work.isUndo) live.record(moved(live.run(), "verifying"));
     await verify(parts, live, work);
   } catch (error) {
-    abandon(parts, live, error instanceof RecoveryError ? error.sentence : fault(error));
+    abandon(parts, live, reasonOf(error));
   }
 }
 
@@ -67,7 +67,9 @@ async function carryOutStep(
 ): Promise<boolean> {
   const { step } = stepAt(live.run(), index);
   change(live, index, { state: "checking", startedAt: parts.clock.nowMs() });
-  const before = await judged(parts, work.cluster, [step.achieved, step.stillSafe]);
+  const before = await judged(parts, work.cluster, [step], [step.achieved, step.stillSafe]);
+  if (before.kind === "elsewhere")
+    return halt(parts, live, work, index, "skipped", sentence("recovery/way-changed", before.way));
   if (before.kind === "unread") return halt(parts, live, work, index, "skipped", before.reason);
   const [missing, unsafe] = before.missing;
   if (work.isUndo && missing === null) {
@@ -75,9 +77,6 @@ async function carryOutStep(
     return true;
   }
   if (unsafe !== null && unsafe !== undefined) return halt(parts, live, work, index, "skipped", unsafe);
-  // The readings renewed a lost connection, and a configuration that was changed since may have led it to another host.
-  const changed = await otherWay(parts, work.cluster, step);
-  if (changed !== null) return halt(parts, live, work, index, "skipped", sentence("recovery/way-changed", changed));
   // Asked while the readings were taken: the last moment at which nothing was sent.
   if (live.isStopAsked()) {
     const ending = live.run().steps.some(wasSent) ? "stopped" : "refused";
@@ -93,16 +92,6 @@ async function carryOutStep(
     case "answered":
       return judge(parts, live, work, index, redact(performed.output), performed.problem, performed.problem !== null);
   }
-}
-
-/** The approved way to a step's node and the one it is reached by now; null where they are the same. */
-async function otherWay(
-  parts: CarryOutParts,
-  cluster: Cluster,
-  { node, reachedAs }: SentStep,
-): Promise<{ readonly node: string; readonly before: string; readonly after: string } | null> {
-  const { way } = await parts.reachedAs(cluster, node);
-  return way === reachedAs ? null : { node, before: reachedAs, after: way };
 }
 
 /** A performer that throws has said nothing of what became of the bytes. */
@@ -131,11 +120,9 @@ async function judge(
   const until = parts.clock.monotonicMs() + step.deadlineMs;
   let missing: Sentence;
   do {
-    const seen = await judged(parts, work.cluster, [step.achieved]);
-    // The readings may have come by a connection made anew to another host, where the same effect proves nothing.
-    const elsewhere = await otherWay(parts, work.cluster, step);
-    if (elsewhere !== null) {
-      const unjudged = problem ?? sentence("recovery/judged-elsewhere", elsewhere);
+    const seen = await judged(parts, work.cluster, [step], [step.achieved]);
+    if (seen.kind === "elsewhere") {
+      const unjudged = problem ?? sentence("recovery/judged-elsewhere", seen.way);
       return halt(parts, live, work, index, "unknown", unjudged, null, output);
     }
     const reason = seen.kind === "unread" ? seen.reason : (seen.missing[0] ?? null);
@@ -151,18 +138,43 @@ async function judge(
   return halt(parts, live, work, index, "unknown", problem ?? missing, null, output);
 }
 
+interface OtherWay {
+  readonly [fact: string]: string;
+  readonly node: string;
+  readonly before: string;
+  readonly after: string;
+}
+
 type Judged =
   | { readonly kind: "read"; readonly missing: readonly (Sentence | null)[] }
-  | { readonly kind: "unread"; readonly reason: Sentence };
+  | { readonly kind: "unread"; readonly reason: Sentence }
+  | { readonly kind: "elsewhere"; readonly way: OtherWay };
 
-/** Holds sets of claims against one fresh look; that there is none is a result, not an end. */
-async function judged(parts: CarryOutParts, cluster: Cluster, sets: readonly (readonly Claim[])[]): Promise<Judged> {
+/**
+ * Holds sets of claims against one fresh look; that there is none is a result, not an end. A look renews a lost connection, and a
+ * configuration that was changed since may lead it to another host than a step was approved for: what that one shows says nothing of it.
+ */
+async function judged(
+  parts: CarryOutParts,
+  cluster: Cluster,
+  steps: readonly SentStep[],
+  sets: readonly (readonly Claim[])[],
+): Promise<Judged> {
   try {
-    const look = await lookAt(parts, cluster);
+    const look = await lookAt(parts, cluster).catch((error: unknown) => reasonOf(error));
+    for (const { node, reachedAs } of steps) {
+      const { way } = await parts.reachedAs(cluster, node);
+      if (way !== reachedAs) return { kind: "elsewhere", way: { node, before: reachedAs, after: way } };
+    }
+    if (!("missing" in look)) return { kind: "unread", reason: look };
     return { kind: "read", missing: sets.map((claims) => look.missing(claims)) };
   } catch (error) {
-    return { kind: "unread", reason: error instanceof RecoveryError ? error.sentence : fault(error) };
+    return { kind: "unread", reason: reasonOf(error) };
   }
+}
+
+function reasonOf(error: unknown): Sentence {
+  return error instanceof RecoveryError ? error.sentence : fault(error);
 }
 
 /** Ends the run where it stands; the steps after it say that they were not sent. */
@@ -210,8 +222,15 @@ async function verify(parts: CarryOutParts, live: LiveRun, work: Work): Promise<
   const until = parts.clock.monotonicMs() + work.verifyWithinMs;
   let held = 0;
   let missing: Sentence = sentence("recovery/not-verified");
+  const sent = live.run().steps.filter(wasSent);
   do {
-    const seen = await judged(parts, work.cluster, [work.goal]);
+    const seen = await judged(
+      parts,
+      work.cluster,
+      sent.map(({ step }) => step),
+      [work.goal],
+    );
+    if (seen.kind === "elsewhere") return end(parts, live, "in-doubt", sentence("recovery/judged-elsewhere", seen.way));
     const reason = seen.kind === "unread" ? seen.reason : (seen.missing[0] ?? null);
     held = reason === null ? held + 1 : 0;
     missing = reason ?? missing;

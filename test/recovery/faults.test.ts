@@ -176,6 +176,31 @@ describe("a way to a node that has changed since it was approved", () => {
       sentence("recovery/judged-elsewhere", { node: "n1", before: "root@n1:22", after: "root@other:22" }),
     );
   });
+
+  it("verifies nothing: what another host shows is not the goal of this run", async () => {
+    const here = world(two);
+    Object.defineProperty(here.options, "reachedAs", {
+      get: () => (here.told.at(-1)?.state === "verifying" ? "root@other:22" : "root@n1:22"),
+    });
+    const run = await here.run();
+    expect([run.state, run.steps.map(({ state }) => state)]).toEqual(["in-doubt", ["kept", "kept"]]);
+    expect(run.verdict?.code).toBe("recovery/judged-elsewhere");
+  });
+
+  it("takes nothing for undone already that another host shows", async () => {
+    const here = world(two);
+    const { runId } = await here.run();
+    const plan = await here.planUndo(runId);
+    here.service.switches.b = false;
+    let asked = 0;
+    Object.defineProperty(here.options, "reachedAs", {
+      get: () => ((asked += 1) > plan.steps.length ? "root@other:22" : "root@n1:22"),
+    });
+    await here.approve(plan);
+    await here.idle();
+    expect(here.last().steps.map(({ state }) => state)).not.toContain("already");
+    expect(here.service.sends).toHaveLength(2);
+  });
 });
 
 /** How many lines a run from approval to the end writes, and one with its undo. */
