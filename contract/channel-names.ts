@@ -38,6 +38,7 @@ export const requestNames = [
   "recovery:resolve",
   "recovery:acknowledge",
   "recovery:runs",
+  "recovery:journal",
   "report:export",
 ] as const;
 export type RequestName = (typeof requestNames)[number];

@@ -139,6 +139,11 @@ export const requests = {
     runRecordSchema,
   ),
   "recovery:runs": request(clusterId, z.array(runRecordSchema)),
+  /** Why no recovery may be started here, and why the journal may not tell all runs; null where neither is so. */
+  "recovery:journal": request(
+    nothing,
+    z.object({ barred: sentenceSchema.nullable(), problem: sentenceSchema.nullable() }),
+  ),
 
   "report:export": request(
     z.object({ clusterId: z.string().max(64), format: reportFormatSchema, language: languageSchema }).strict(),

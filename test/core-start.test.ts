@@ -108,6 +108,10 @@ describe("the start of the core", () => {
     const refused = { ok: false, sentence: { code: "recovery/journal-damaged", facts: { line: 1 } } };
     const plan = { clusterId: "etcd", action: "etcd/move-leader", target: "etcd" };
     expect(await open().handle("recovery:plan", plan)).toMatchObject(refused);
+    expect(await ask("recovery:journal", undefined)).toMatchObject({
+      barred: refused.sentence,
+      problem: refused.sentence,
+    });
     await ask("cluster:refresh", { clusterId: "etcd" });
     expect(await ask("cluster:read", { clusterId: "etcd" })).toMatchObject({ level: "unknown" });
     expect(await ask("recovery:runs", { clusterId: "etcd" })).toEqual([]);
@@ -179,7 +183,11 @@ describe("the start of the core", () => {
     ]);
     for (const clusterId of ["etcd", "futuredb"]) await ask("cluster:refresh", { clusterId });
     const read = await ask("cluster:read", { clusterId: "futuredb" });
-    expect(read).toMatchObject({ level: "unknown", engine: "futuredb", members: [{ member: "futuredb" }] });
+    expect(read).toMatchObject({
+      level: "unknown",
+      engine: "futuredb",
+      members: [{ member: "futuredb", level: "unknown" }],
+    });
     expect(read?.findings).toContainEqual(
       expect.objectContaining({
         code: "assess/EngineUnknown",

@@ -57,7 +57,11 @@ export function assess<F extends SettingFields, P extends Probes, S, HF extends 
     members: entries.map((entry): MemberView => ({
       ...entry,
       figures: [...entry.figures],
-      level: levelAt(findings, [entry.member]),
+      // A member of which nothing was read, not even what it is, may be anything; no rule need say so for that.
+      level: levelOf([
+        { level: levelAt(findings, [entry.member]) },
+        ...(entry.role.state === "missing" ? [{ level: "unknown" } as const] : []),
+      ]),
     })),
     findings,
     balances: [...engine.balance(snapshot)],

@@ -238,6 +238,8 @@ export function createHandlers(parts: HandlerParts): CoreHandlers {
     "recovery:stop": ({ runId }) => Promise.resolve(parts.runner.stop(runId)),
     "recovery:resolve": ({ runId }) => parts.runner.resolve(runId),
     "recovery:acknowledge": ({ runId, note }) => Promise.resolve(parts.runner.acknowledge(runId, note)),
+    "recovery:journal": () =>
+      Promise.resolve({ barred: parts.runner.barred(), problem: parts.runner.journalProblem() }),
     "recovery:runs": ({ clusterId }) => Promise.resolve([...parts.runner.runs(clusterId)]),
     "report:export": (argument) => exportReport(parts, clusterOf(argument.clusterId), argument),
   };

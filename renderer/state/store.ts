@@ -1,5 +1,6 @@
 import { create } from "zustand";
 import type { Assessment, ClusterSummary } from "../../contract/assessment";
+import type { Gives } from "../../contract/channels";
 import type { Damage } from "../../contract/damage";
 import type { Question } from "../../contract/inventory";
 import { standardPreferences, type Preferences } from "../../contract/preferences";
@@ -19,6 +20,7 @@ interface Known {
   readonly fleet: readonly ClusterSummary[] | null;
   readonly assessments: Readonly<Record<string, Assessment>>;
   readonly runs: Readonly<Record<string, RunRecord>>;
+  readonly journal: Gives<"recovery:journal">;
   readonly questions: readonly Question[];
   readonly progress: readonly Sentence[];
   readonly preferences: Preferences;
@@ -35,6 +37,7 @@ export const useStore = create<Known>(() => ({
   fleet: null,
   assessments: {},
   runs: {},
+  journal: { barred: null, problem: null },
   questions: [],
   progress: [],
   preferences: standardPreferences,
@@ -106,6 +109,8 @@ async function load(): Promise<void> {
   await loadCatalogue();
   const damage = await ask(request("damage:read", undefined));
   if (damage !== null) useStore.setState({ damage });
+  const journal = await ask(request("recovery:journal", undefined));
+  if (journal !== null) useStore.setState({ journal });
   const fleet = await ask(request("fleet:read", undefined));
   if (fleet === null) return;
   useStore.setState({ fleet });

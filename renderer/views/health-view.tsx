@@ -25,9 +25,11 @@ export function HealthView({ assessment }: { readonly assessment: Assessment }):
       {sorted.map((finding) => (
         <FindingCard key={finding.code + JSON.stringify(finding.subject)} finding={finding} all={assessment.findings} />
       ))}
-      <Title order={2} size="h3">
-        {word("ui/tolerance")}
-      </Title>
+      {assessment.tolerances.length > 0 && (
+        <Title order={2} size="h3">
+          {word("ui/tolerance")}
+        </Title>
+      )}
       <Tolerances assessment={assessment} />
       <Title order={2} size="h3">
         {word("ui/members")}

@@ -20,10 +20,16 @@ export function RecoveryView({ assessment }: { readonly assessment: Assessment }
   const now = useNow();
   const isReadOnly = useStore((state) => state.preferences.readOnly);
   const runs = useStore((state) => state.runs);
+  const journal = useStore((state) => state.journal);
   const [plan, setPlan] = useState<Plan | null>(null);
   const [refusal, setRefusal] = useState<readonly Sentence[]>([]);
   const own = newestFirst(Object.values(runs).filter(({ clusterId }) => clusterId === assessment.clusterId));
-  const obstacle = isReadOnly ? sentence("ui/read-only-now") : staleness(assessment, now, language);
+  const obstacles = [
+    isReadOnly ? sentence("ui/read-only-now") : null,
+    journal.barred,
+    staleness(assessment, now, language),
+  ].filter((one) => one !== null);
+  const obstacle = obstacles[0] ?? null;
 
   async function draw(reply: Promise<Reply<"recovery:plan">>): Promise<void> {
     setRefusal([]);
@@ -48,13 +54,14 @@ export function RecoveryView({ assessment }: { readonly assessment: Assessment }
   return (
     <Stack>
       <InDoubt runs={own} />
-      {obstacle !== null && <NotNow reasons={[obstacle]} />}
+      {obstacles.length > 0 && <NotNow reasons={obstacles} />}
       {refusal.length > 0 && <NotNow reasons={refusal} />}
       {!isWaiting && offers}
       <Title order={2} size="h3">
         {word("ui/runs")}
       </Title>
-      {own.length === 0 && <Text>{word("ui/no-runs")}</Text>}
+      {journal.problem !== null && <Alert color="orange">{word("ui/runs-not-all")}</Alert>}
+      {own.length === 0 && journal.problem === null && <Text>{word("ui/no-runs")}</Text>}
       {own.map((run, at) => (
         <RunCard key={run.runId} run={run} isOpen={at === 0} planUndo={planUndo} />
       ))}
