@@ -49,6 +49,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "main/engine/engine",
     "main/engine/figure-of",
     "main/engine/loopback",
+    "main/engine/member-rule",
     "main/engine/postgresql-server/",
     "main/engine/process-liveness",
     "main/engine/quorum",

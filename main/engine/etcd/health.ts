@@ -1,6 +1,7 @@
 import type { FindingCode, Subject } from "../../../contract/health";
 import { sentence, type Fact } from "../../../contract/sentence";
 import type { HealthRule, Sighting } from "../engine";
+import { ofEachMember } from "../member-rule";
 import { hashesAtOneRevision } from "./consistency";
 import {
   alarmsOf,
@@ -35,42 +36,16 @@ const pendingWatch = 100;
 const failedPerSecond = 5;
 
 type Rule = HealthRule<EtcdSnapshot>;
-type Level = NonNullable<Sighting["level"]>;
 
 const cluster: Subject = { kind: "cluster" };
 const names = (members: readonly EtcdMember[]): string => members.map(({ member }) => member).join(", ");
 const statusEvidence = ({ members }: EtcdSnapshot): readonly string[] =>
   members.flatMap(({ status, liveness }) => [status.evidence.id, liveness.evidence.id]);
 
-/** A rule over each member by itself; the facts of what is seen, with its own level where that differs. */
-function each(
-  code: FindingCode,
-  level: Level,
-  see: (
-    member: EtcdMember,
-    snapshot: EtcdSnapshot,
-  ) => { readonly facts?: Readonly<Record<string, Fact>>; readonly level?: Level; readonly of?: keyof Evident } | null,
-): Rule {
-  return {
-    code,
-    level,
-    find: (snapshot) =>
-      snapshot.members.flatMap((member): readonly Sighting[] => {
-        const seen = see(member, snapshot);
-        if (seen === null) return [];
-        return [
-          {
-            subject: { kind: "member", member: member.member },
-            facts: { member: member.member, ...seen.facts },
-            evidence: [member[seen.of ?? "status"].evidence.id],
-            ...(seen.level !== undefined && { level: seen.level }),
-          },
-        ];
-      }),
-  };
-}
-
 type Evident = Pick<EtcdMember, "status" | "metrics" | "liveness" | "members" | "quorumRead">;
+
+/** A rule over each member by itself. */
+const each = ofEachMember<keyof Evident, EtcdMember, EtcdSnapshot>(({ members }) => members, "status");
 
 /** Voters that cannot take part now, proven: their host says so, or they themselves. */
 function lostVoters(snapshot: EtcdSnapshot): readonly EtcdMember[] {

@@ -1,6 +1,7 @@
 import type { FindingCode, Subject } from "../../../contract/health";
-import { sentence, type Fact } from "../../../contract/sentence";
+import { sentence } from "../../../contract/sentence";
 import type { HealthRule, Sighting } from "../engine";
+import { ofEachMember } from "../member-rule";
 import {
   answeredIn,
   epochOf,
@@ -35,13 +36,7 @@ const filesWatchRatio = 0.8;
 const snapshotWatchMs = 24 * 3_600_000;
 
 type Rule = HealthRule<EnsembleSnapshot>;
-type Level = NonNullable<Sighting["level"]>;
 type Evident = Pick<Server, "measured" | "srvr" | "list" | "disk" | "liveness" | "lastSnapshot" | "mntr" | "leader">;
-interface Seen {
-  readonly facts?: Readonly<Record<string, Fact>>;
-  readonly level?: Level;
-  readonly of?: keyof Evident;
-}
 
 const cluster: Subject = { kind: "cluster" };
 const names = (servers: readonly Server[]): string => servers.map(({ member }) => member).join(", ");
@@ -49,25 +44,7 @@ const standingEvidence = ({ servers }: EnsembleSnapshot): readonly string[] =>
   servers.flatMap(({ srvr, ruok, liveness }) => [srvr.evidence.id, ruok.evidence.id, liveness.evidence.id]);
 
 /** A rule over each server by itself. */
-function each(code: FindingCode, level: Level, see: (server: Server, snapshot: EnsembleSnapshot) => Seen | null): Rule {
-  return {
-    code,
-    level,
-    find: (snapshot) =>
-      snapshot.servers.flatMap((server): readonly Sighting[] => {
-        const seen = see(server, snapshot);
-        if (seen === null) return [];
-        return [
-          {
-            subject: { kind: "member", member: server.member },
-            facts: { member: server.member, ...seen.facts },
-            evidence: [server[seen.of ?? "measured"].evidence.id],
-            ...(seen.level !== undefined && { level: seen.level }),
-          },
-        ];
-      }),
-  };
-}
+const each = ofEachMember<keyof Evident, Server, EnsembleSnapshot>(({ servers }) => servers, "measured");
 
 /** A rule over one measured number with two thresholds. */
 function above(

@@ -1,6 +1,6 @@
 import type { FindingCode, Subject } from "../../../../contract/health";
-import type { Fact } from "../../../../contract/sentence";
 import type { HealthRule, Sighting } from "../../engine";
+import { ofEachMember } from "../../member-rule";
 import type { PatroniMember, PatroniSnapshot } from "../snapshot";
 
 export type Rule = HealthRule<PatroniSnapshot>;
@@ -15,35 +15,8 @@ export const names = (members: readonly PatroniMember[]): string => members.map(
 export const evidenceOf = (members: readonly PatroniMember[], ...of: readonly (keyof Evident)[]): readonly string[] =>
   members.flatMap((member) => of.map((name) => member[name].evidence.id));
 
-/** A rule over each member by itself; the facts of what is seen, with its own level where that differs. */
-export function each(
-  code: FindingCode,
-  level: Level,
-  see: (
-    member: PatroniMember,
-    snapshot: PatroniSnapshot,
-  ) => { readonly facts?: Readonly<Record<string, Fact>>; readonly level?: Level; readonly of?: keyof Evident } | null,
-  explains: readonly FindingCode[] = [],
-): Rule {
-  return {
-    code,
-    level,
-    explains,
-    find: (snapshot) =>
-      snapshot.members.flatMap((member): readonly Sighting[] => {
-        const seen = see(member, snapshot);
-        if (seen === null) return [];
-        return [
-          {
-            subject: { kind: "member", member: member.member },
-            facts: { member: member.member, ...seen.facts },
-            evidence: [member[seen.of ?? "status"].evidence.id],
-            ...(seen.level !== undefined && { level: seen.level }),
-          },
-        ];
-      }),
-  };
-}
+/** A rule over each member by itself. */
+export const each = ofEachMember<keyof Evident, PatroniMember, PatroniSnapshot>(({ members }) => members, "status");
 
 /** A rule over the cluster as a whole. */
 export function whole(
